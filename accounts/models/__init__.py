@@ -1,0 +1,6 @@
+from accounts.models.api_token import ApiToken, ServiceAccount
+from accounts.models.membership import Membership
+from accounts.models.user import User
+from accounts.models.workspace import Workspace
+
+__all__ = ["ApiToken", "Membership", "ServiceAccount", "User", "Workspace"]

@@ -1,0 +1,59 @@
+"""The trail's rows. Append-only by triggers and grants (migration 0002), not by good manners."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+from django.db.models.functions import Now
+
+
+class Event(models.Model):
+    """One thing that happened; ``body`` is exactly the bytes that are hashed and sealed."""
+
+    uid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
+    recorded_at = models.DateTimeField(db_default=Now())
+    body = models.TextField()
+    leaf_hash = models.BinaryField(null=True, help_text="SHA-256(0x00 ‖ body), set by a trigger")
+    mac = models.BinaryField(help_text="HMAC-SHA-256 of the body under a key not in the database")
+
+    # Projections of the body, for search only; audit_verify checks that they equal the body.
+    workspace = models.CharField(max_length=64, db_index=True, blank=True)
+    actor_pid = models.CharField(max_length=64, db_index=True)
+    action = models.CharField(max_length=64, db_index=True)
+    object_type = models.CharField(max_length=64)
+    object_id = models.CharField(max_length=128)
+    object_name = models.CharField(max_length=512)
+
+    class Meta:
+        ordering = ["pk"]
+        indexes = [models.Index(fields=["object_type", "object_id"], name="audit_event_object")]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.object_name}"
+
+
+class Pending(models.Model):
+    """The sealer's queue: filled by a trigger in the event's own transaction."""
+
+    event = models.OneToOneField(Event, models.PROTECT, primary_key=True, related_name="+")
+
+    def __str__(self) -> str:
+        return f"event {self.pk}"
+
+
+class Pii(models.Model):
+    """A personal or free-text value that the body holds only as a salted commitment."""
+
+    event = models.ForeignKey(Event, models.PROTECT, related_name="pii")
+    field = models.CharField(max_length=64)
+    salt = models.BinaryField(max_length=32)
+    value = models.TextField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["event", "field"], name="audit_pii_one_value_per_field")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.field} of event {self.event_id}"

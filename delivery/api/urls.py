@@ -1,0 +1,5 @@
+"""API routes of delivery."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []

@@ -1,0 +1,6 @@
+"""Pages of delivery."""
+
+from django.urls import URLPattern
+
+app_name = "delivery"
+urlpatterns: list[URLPattern] = []

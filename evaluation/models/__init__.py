@@ -1,0 +1,3 @@
+from evaluation.models.evidence import Evidence, ScoredBatch
+
+__all__ = ["Evidence", "ScoredBatch"]

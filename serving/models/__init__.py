@@ -1,0 +1,3 @@
+from serving.models.endpoint import Endpoint, EndpointSecret
+
+__all__ = ["Endpoint", "EndpointSecret"]
