@@ -1,0 +1,141 @@
+// What every page can do by attribute alone: copy, confirm, announce, search by "/", menus.
+(() => {
+  const stored = (key) => { try { return localStorage.getItem(key); } catch { return null; } };
+  const announce = (text) => {
+    const place = document.getElementById("announcer");
+    if (place) place.textContent = text;
+  };
+
+  // --- copy -------------------------------------------------------------------------------------
+  const showCopyButtons = (root) => {
+    if (!navigator.clipboard) return;  // only over HTTPS and on localhost
+    root.querySelectorAll("[data-copy][hidden]").forEach((button) => { button.hidden = false; });
+  };
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("[data-copy]");
+    if (!button) return;
+    try {
+      await navigator.clipboard.writeText(button.dataset.copy);
+      announce("Copied");
+      button.classList.add("copied");
+      setTimeout(() => button.classList.remove("copied"), 1500);
+    } catch {
+      announce("The browser did not allow copying");
+    }
+  });
+
+  // --- confirm: data-confirm on a button, a link or a form names the consequence -----------------
+  const dialog = document.getElementById("confirm");
+  const confirmed = new WeakSet();
+  const ask = (element, go) => {
+    const opener = document.activeElement;
+    document.getElementById("confirm-text").textContent = element.dataset.confirm;
+    const yes = document.getElementById("confirm-yes");
+    yes.textContent = element.dataset.confirmVerb || element.textContent.trim() || "Yes";
+    dialog.returnValue = "no";
+    dialog.addEventListener("close", () => {
+      if (opener?.isConnected) opener.focus();
+      if (dialog.returnValue !== "yes") return;
+      confirmed.add(element);
+      go();
+      confirmed.delete(element);
+    }, { once: true });
+    dialog.showModal();
+    document.getElementById("confirm-no").focus();  // what cannot be undone is never one Enter away
+  };
+  document.addEventListener("click", (event) => {
+    const element = event.target.closest("[data-confirm]:not(form)");
+    if (!element || confirmed.has(element) || !dialog) return;
+    if (element.form && !element.formNoValidate && !element.form.reportValidity()) return event.preventDefault();
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    ask(element, () => element.click());
+  }, true);
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (!form.matches("form[data-confirm]") || confirmed.has(form) || !dialog) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    ask(form, () => form.requestSubmit(event.submitter));
+  }, true);
+
+  // --- keyboard: "/" goes to the search field; the account menu turns it off ----------------------
+  const shortcutOn = () => stored("shortcut") !== "off";
+  const showShortcut = () => document.querySelectorAll("[data-shortcut-toggle]").forEach((button) => {
+    button.hidden = false;
+    button.setAttribute("aria-pressed", String(shortcutOn()));
+  });
+  document.addEventListener("click", (event) => {
+    if (!event.target.closest("[data-shortcut-toggle]")) return;
+    try { localStorage.setItem("shortcut", shortcutOn() ? "off" : "on"); } catch { /* stays on */ }
+    showShortcut();
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") document.querySelectorAll("[data-menu][open]").forEach((menu) => {
+      menu.open = false;
+      menu.querySelector("summary").focus();
+    });
+    if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || !shortcutOn()) return;
+    if (event.target.closest("input, textarea, select, [contenteditable], dialog")) return;
+    const field = document.querySelector("main input[type=search], main [data-search]");
+    if (!field) return;
+    event.preventDefault();
+    field.focus();
+  });
+  document.addEventListener("click", (event) => {
+    document.querySelectorAll("[data-menu][open]").forEach((menu) => {
+      if (!menu.contains(event.target)) menu.open = false;
+    });
+  });
+
+  document.addEventListener("change", (event) => {
+    const form = event.target.closest("form[data-autosubmit]");
+    if (form && event.target.matches("select, [type=checkbox], [type=radio], [type=date]")) form.requestSubmit();
+  });
+
+  // --- htmx -------------------------------------------------------------------------------------
+  const trouble = (text) => {
+    const place = document.getElementById("messages");
+    let box = document.getElementById("trouble");
+    if (!text) return box?.remove();
+    if (!box) {
+      box = document.createElement("div");
+      box.id = "trouble";
+      box.className = "alert alert-warning";
+      box.setAttribute("role", "alert");
+      place?.append(box);
+    }
+    if (box.textContent !== text) box.textContent = text;  // said once, not each second
+  };
+  const sentences = {
+    403: "You may not do this. Nothing was changed.",
+    404: "This is not there any more. Reload the page.",
+    429: "Too many requests. Wait a moment and try again.",
+  };
+  document.addEventListener("htmx:sendError", () => trouble("The server cannot be reached. What you see may be out of date; trying again."));
+  document.addEventListener("htmx:responseError", (event) => {
+    trouble(sentences[event.detail.xhr.status] || `The server answered ${event.detail.xhr.status}. What you see may be out of date.`);
+  });
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const { xhr } = event.detail;
+    const login = document.body.dataset.loginUrl;
+    // the session ended: the sign-in page must not appear inside a card
+    if (login && xhr.responseURL && new URL(xhr.responseURL).pathname === login && location.pathname !== login) {
+      event.detail.shouldSwap = false;
+      location.reload();
+    }
+  });
+  document.addEventListener("htmx:afterOnLoad", (event) => {
+    if (event.detail.xhr.status < 400) trouble("");
+  });
+  document.addEventListener("htmx:load", (event) => {
+    const root = event.detail.elt;
+    if (root === document.body) return;
+    showCopyButtons(root.parentElement || root);
+    const said = root.matches?.("[data-announce]") ? root : root.querySelector?.("[data-announce]");
+    if (said) announce(said.dataset.announce);
+  });
+
+  showCopyButtons(document);
+  showShortcut();
+})();
