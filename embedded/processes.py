@@ -172,15 +172,13 @@ def processes_in(folder: Path) -> list[int]:
 
 def free_port() -> int:
     """A port nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
+    return free_base(1)
 
 
 def free_base(count: int = 30) -> int:
     """A first port such that it and the next ``count`` - 1 are free: a value for PORT."""
     for _ in range(200):
-        # Below the range the kernel hands out to clients, or a connection would soon sit on it.
+        # Below the range the kernel hands out to clients, or a connection may sit on it at the next start.
         base = 10_000 + int.from_bytes(os.urandom(2)) % 20_000
         if all(is_port_free(base + offset) for offset in range(count)):
             return base
