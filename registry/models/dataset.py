@@ -9,12 +9,19 @@ from common.ids import uuid7
 
 
 class Dataset(models.Model):
-    """An uploaded Parquet or CSV table, stored as Parquet by its digest, with a profile.
+    """An uploaded Parquet or CSV table, stored as uploaded and as Parquet, with a profile.
 
-    ``columns`` is ``[{"name", "type": "number"|"integer"|"boolean"|"text"|"time", "nulls",
+    Both files are stored under their own digest. A table too big to profile while somebody waits
+    stays ``profiling`` until a job has read it. Once ``ready`` nothing of it changes (a trigger
+    holds that). ``columns`` is ``[{"name", "type": "number"|"integer"|"boolean"|"text"|"time", "nulls",
     "distinct", "min", "max", "mean", "std", "top": [[value, count], …]}]``; text columns that
     are nearly unique keep counts only.
     """
+
+    class State(models.TextChoices):
+        PROFILING = "profiling", "Being profiled"
+        READY = "ready", "Ready"
+        FAILED = "failed", "Could not be read"
 
     uid = models.UUIDField(unique=True, default=uuid7, editable=False)
     workspace = models.ForeignKey("accounts.Workspace", models.PROTECT, related_name="datasets")
@@ -24,7 +31,13 @@ class Dataset(models.Model):
     format = models.CharField(max_length=16, help_text="parquet or csv, as uploaded")
     storage_name = models.CharField(max_length=200, help_text="server-made, from the digest")
     size_bytes = models.BigIntegerField()
-    rows = models.BigIntegerField()
+    state = models.CharField(max_length=16, choices=State, default=State.READY)
+    state_reason = models.CharField(max_length=500, blank=True)
+    table_name = models.CharField(
+        max_length=200, blank=True, help_text="the Parquet file; the upload itself if it was one"
+    )
+    table_digest = models.CharField(max_length=71, blank=True, help_text="of the Parquet file")
+    rows = models.BigIntegerField(default=0)
     columns = models.JSONField(default=list)
     label_column = models.CharField(max_length=255, blank=True)
     id_column = models.CharField(max_length=255, blank=True)
@@ -35,7 +48,11 @@ class Dataset(models.Model):
     class Meta:
         ordering = ["-pk"]
         constraints = [
-            models.UniqueConstraint(fields=["workspace", "name"], name="dataset_name_once")
+            models.UniqueConstraint(fields=["workspace", "name"], name="dataset_name_once"),
+            models.CheckConstraint(
+                condition=~models.Q(state="ready") | (models.Q(rows__gte=1) & ~models.Q(table_name="")),
+                name="dataset_ready_has_rows",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -45,15 +62,24 @@ class Dataset(models.Model):
 class VersionDataset(models.Model):
     """Lineage: this version was trained or validated on that dataset."""
 
+    class Use(models.TextChoices):
+        TRAINING = "training", "Training"
+        VALIDATION = "validation", "Validation"
+        REFERENCE = "reference", "Reference"
+
     version = models.ForeignKey("registry.ModelVersion", models.PROTECT, related_name="datasets")
     dataset = models.ForeignKey(Dataset, models.PROTECT, related_name="versions")
-    use = models.CharField(max_length=16, help_text="training, validation, reference")
+    use = models.CharField(max_length=16, choices=Use)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
                 fields=["version", "dataset", "use"], name="version_dataset_once"
-            )
+            ),
+            models.CheckConstraint(
+                condition=models.Q(use__in=["training", "validation", "reference"]),
+                name="version_dataset_use_is_known",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -14,7 +14,8 @@ class Endpoint(models.Model):
 
     ``mapping`` says how an answer becomes a score: ``{"path": "predictions", "field": null,
     "index": null, "positive_class": 1}``; see ``serving/mapping.py``. ``input_columns`` are the
-    columns sent, in order.
+    columns sent, in order. Version, URL, protocol, mapping and columns never change (a trigger
+    holds that): evidence was measured through them. Retire it and make another instead.
     """
 
     class State(models.TextChoices):
@@ -36,6 +37,7 @@ class Endpoint(models.Model):
     state_reason = models.CharField(max_length=500, blank=True)
     probed_at = models.DateTimeField(null=True, blank=True)
     probe_ms = models.FloatField(null=True, blank=True, help_text="milliseconds of the last probe")
+    probe_detail = models.JSONField(default=dict, help_text="rows sent, from where, scores, code")
     created_by_pid = models.CharField(max_length=64)
     created_at = models.DateTimeField(db_default=Now())
     retired_at = models.DateTimeField(null=True, blank=True)
@@ -46,6 +48,9 @@ class Endpoint(models.Model):
             models.UniqueConstraint(fields=["workspace", "name"], name="endpoint_name_once"),
             models.CheckConstraint(
                 condition=Q(timeout_ms__range=(100, 120_000)), name="endpoint_timeout_is_sane"
+            ),
+            models.CheckConstraint(
+                condition=Q(max_batch_rows__range=(1, 10_000)), name="endpoint_batch_is_sane"
             ),
         ]
 
