@@ -1,11 +1,10 @@
 # The commands of this project; other people's scripts use them, so their names are fixed.
-# VAR_DIR (default var/) holds all state of a local run, PORT (default 8000) is the first of its ports.
+# VAR_DIR (default var/) holds all state of a local run, PORT (default 8000) is the first of its ports;
+# both come from the environment and have their defaults in the programs, since tests have others.
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
-export VAR_DIR ?= var
-export PORT ?= 8000
 ARGS ?=
 ONLY ?=
 PY := .venv/bin/python
@@ -14,7 +13,7 @@ PY := .venv/bin/python
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
-	@echo "  VAR_DIR=$(VAR_DIR) PORT=$(PORT) choose where a run keeps its state and which ports it uses"
+	@echo "  VAR_DIR=var PORT=8000 choose where a run keeps its state and the first of its ports"
 
 setup: ## the virtual environment with the locked packages; quick when nothing changed
 	@tools/setup.sh runtime
@@ -34,7 +33,7 @@ test-servers: ## the wire protocols against real model servers, each in its own 
 
 check: ## lint, types, import contracts, migrations, deploy checks, templates
 	@tools/setup.sh dev
-	@$(PY) -m tools.check
+	@$(PY) tools/check.py $(ONLY)
 
 bench: ## the benchmarks, one JSON line per figure (ONLY=registry)
 	@tools/setup.sh dev
@@ -42,6 +41,4 @@ bench: ## the benchmarks, one JSON line per figure (ONLY=registry)
 
 dev: ## the application with reload on your own embedded services, without the story
 	@tools/setup.sh dev
-	@$(PY) manage.py embedded up
-	@$(PY) manage.py migrate --no-input
-	@$(PY) manage.py runserver 127.0.0.1:$(PORT)
+	@tools/dev.sh
