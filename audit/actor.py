@@ -32,9 +32,15 @@ class Actor:
     job: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def system(cls, name: str, *, workspace: str = "", job: Mapping[str, Any] | None = None) -> Actor:
+    def system(
+        cls, name: str, *, workspace: str = "", job: Mapping[str, Any] | None = None
+    ) -> Actor:
         """One of our own processes acting by itself, such as ``system("delivery")``."""
         return cls(
-            pid=f"system:{name}", kind="system", label=f"Countersign ({name})",
-            workspace=workspace, auth={"method": "internal"}, job=job or {},
+            pid=f"system:{name}",
+            kind="system",
+            label=f"Countersign ({name})",
+            workspace=workspace,
+            auth={"method": "internal"},
+            job=job or {},
         )

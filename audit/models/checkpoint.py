@@ -37,6 +37,10 @@ class Checkpoint(models.Model):
     tree_size = models.BigIntegerField(primary_key=True)
     root = models.BinaryField()
     note = models.TextField()
+    public_key = models.BinaryField(
+        max_length=32,
+        help_text="Ed25519 key the note was signed with; to be believed only by a fingerprint from outside",
+    )
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
