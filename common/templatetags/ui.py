@@ -494,9 +494,9 @@ def card(
 
 @register.simple_block_tag
 def scroll(content: SafeString, label: object) -> SafeString:
-    """A table that scrolls by itself on a narrow screen, and by keyboard."""
+    """A table that scrolls by itself on a narrow screen, and by keyboard; ``label`` says of what."""
     return format_html(
-        '<div class="table-responsive" tabindex="0" role="region" aria-label="{}">{}</div>',
+        '<div class="table-responsive" tabindex="0" role="region" aria-label="{}, a table that scrolls">{}</div>',
         label,
         content,
     )
@@ -550,8 +550,8 @@ def field_tag(
         css.append("is-invalid")
     if any(css):
         attrs["class"] = " ".join(part for part in css if part)
-    if rows is not None and isinstance(widget, Textarea):
-        attrs["rows"] = rows
+    if isinstance(widget, Textarea) and (rows or str(widget.attrs.get("rows")) == "10"):
+        attrs["rows"] = rows or 4  # Django's own default of ten pushes the buttons out of sight
     described = [f"{field.auto_id}_helptext"] if field.help_text and field.auto_id else []
     if field.errors and field.auto_id:
         described.append(f"{field.auto_id}_error")

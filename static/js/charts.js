@@ -30,9 +30,10 @@
       transition: still.matches ? { duration: 0 } : given.transition,
     };
     Object.keys({ xaxis: 0, yaxis: 0, ...given }).filter((key) => AXIS.test(key)).forEach((key) => {
-      layout[key] = { ...axis, ...given[key] };
+      const title = typeof given[key]?.title === "string" ? { text: given[key].title } : given[key]?.title;
+      layout[key] = { ...axis, ...given[key], ...(title && { title: { standoff: 8, ...title } }) };
     });
-    if (narrow && layout.legend) layout.legend = { ...layout.legend, orientation: "h", y: -0.25, yanchor: "top", x: 0 };
+    if (narrow && layout.showlegend !== false) layout.legend = { ...layout.legend, orientation: "h", yref: "container", y: 0, yanchor: "bottom", x: 0 };
     if (narrow) layout.font.size = 11;
     const data = spec.data.map((trace) => {
       if (trace.type !== "heatmap") return trace;
