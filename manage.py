@@ -4,8 +4,9 @@
 import os
 import sys
 
-# One process is one role. Most commands are the application and run as cs_app, which may not change the
-# schema; these change it. The lists are short on purpose: DATABASE_ROLE=… says otherwise for one call.
+# One process is one role. Most commands are the application and run as cs_app, which may not
+# change the schema; these change it. The lists are short on purpose: DATABASE_ROLE=… says
+# otherwise for one call.
 OWNER_COMMANDS = {"dbshell", "flush", "makemigrations", "migrate", "showmigrations", "sqlmigrate"}
 SEALER_COMMANDS = {"sealer"}
 

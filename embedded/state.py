@@ -1,8 +1,8 @@
 """What the embedded services remember between runs: two files that only their owner may read.
 
 ``services.json`` says what runs and how to reach it; it is rewritten by ``up`` and ``down``.
-``secrets.json`` holds development secrets; it is made once and then only added to, because a new key would
-make stored tokens unreadable and the audit trail unverifiable.
+``secrets.json`` holds development secrets; it is made once and then only added to, because a new
+key would make stored tokens unreadable and the audit trail unverifiable.
 """
 
 import base64
@@ -25,8 +25,8 @@ SECRETS = "secrets.json"
 def prepare(var_dir: Path | str) -> Path:
     """Make VAR_DIR if it is missing and return it as an absolute path.
 
-    As root, the folder we make may be walked through (not listed) by others: PostgreSQL runs as somebody
-    else inside it. Everything in it is closed on its own.
+    As root, the folder we make may be walked through (not listed) by others: PostgreSQL runs as
+    somebody else inside it. Everything in it is closed on its own.
     """
     path = Path(var_dir).expanduser().absolute()
     if not path.is_dir():

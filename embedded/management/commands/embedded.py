@@ -13,7 +13,7 @@ class Command(BaseCommand):
     """Start, stop or show the embedded services; needs no database and no settings of one."""
 
     help = "Start, stop or show the embedded PostgreSQL, Redis and Envoy."
-    requires_system_checks: list[str] = []  # type: ignore[assignment]
+    requires_system_checks: list[str] = []
     requires_migrations_checks = False
 
     def add_arguments(self, parser: ArgumentParser) -> None:
