@@ -32,8 +32,11 @@ class Job(models.Model):
     queue = models.CharField(max_length=16, default="default")
     title = models.CharField(max_length=300, help_text="what a person reads beside the bar")
     payload = models.JSONField(default=dict)
-    dedupe_key = models.CharField(
-        max_length=200, null=True, blank=True, help_text="at most one unfinished job per key"
+    dedupe_key = models.CharField(  # noqa: DJ001 - NULL is "no key", and is not unique
+        max_length=200,
+        null=True,
+        blank=True,
+        help_text="at most one unfinished job per key and workspace",
     )
     state = models.CharField(max_length=16, choices=State, default=State.QUEUED)
     progress = models.FloatField(default=0.0, help_text="0 to 1")
@@ -45,7 +48,9 @@ class Job(models.Model):
     attempts = models.PositiveIntegerField(default=0, help_text="failed or lost claims in a row")
     max_attempts = models.PositiveIntegerField(default=5)
     claims = models.PositiveIntegerField(default=0)
-    fence = models.BigIntegerField(default=0)
+    fence = models.BigIntegerField(
+        default=0, help_text="from the sequence jobs_fence_seq; whoever holds the newest may write"
+    )
     lease_until = models.DateTimeField(null=True, blank=True)
     next_run_at = models.DateTimeField(db_default=Now())
     cancel_requested = models.BooleanField(default=False)
@@ -62,11 +67,12 @@ class Job(models.Model):
                 fields=["next_run_at"],
                 condition=Q(state__in=["queued", "running"]),
                 name="job_runnable",
-            )
+            ),
+            models.Index(fields=["workspace", "-id"], name="job_newest"),
         ]
         constraints = [
             models.UniqueConstraint(
-                fields=["dedupe_key"],
+                fields=["workspace", "dedupe_key"],
                 condition=Q(state__in=["queued", "running"]),
                 name="job_one_unfinished_per_key",
             ),

@@ -1,0 +1,66 @@
+"""The outbox: what is to be told outside, written beside the change that caused it."""
+
+from __future__ import annotations
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from common.ids import uuid7
+
+
+class Message(models.Model):
+    """One mail or webhook call. It is delivered at least once, under the same id each time."""
+
+    class Kind(models.TextChoices):
+        MAIL = "mail", "Mail"
+        WEBHOOK = "webhook", "Webhook"
+
+    class State(models.TextChoices):
+        QUEUED = "queued", "Queued"
+        SENT = "sent", "Sent"
+        FAILED = "failed", "Failed"
+
+    uid = models.UUIDField(unique=True, default=uuid7, editable=False)
+    workspace = models.ForeignKey("accounts.Workspace", models.PROTECT, related_name="+")
+    kind = models.CharField(max_length=8, choices=Kind)
+    purpose = models.CharField(max_length=64, help_text="why it is sent, e.g. request.opened")
+    dedupe_key = models.CharField(max_length=200, help_text="the same fact is told once")
+    to = ArrayField(models.EmailField(max_length=254), default=list, blank=True)
+    subject = models.CharField(max_length=300, blank=True)
+    body = models.TextField(blank=True, help_text="plain text of a mail, JSON of a webhook")
+    url = models.CharField(max_length=2000, blank=True)
+    sealed_secret = models.TextField(blank=True, help_text="encrypted key of a webhook's HMAC")
+    message_id = models.CharField(max_length=200, unique=True)
+    state = models.CharField(max_length=8, choices=State, default=State.QUEUED)
+    attempts = models.PositiveIntegerField(default=0)
+    next_try_at = models.DateTimeField(db_default=Now())
+    error = models.CharField(max_length=300, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+    sent_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-pk"]
+        indexes = [
+            models.Index(fields=["next_try_at"], condition=Q(state="queued"), name="message_due"),
+            models.Index(fields=["workspace", "-id"], name="message_newest"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["workspace", "kind", "dedupe_key"], name="message_told_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="mail", to__len__gte=1, url="")
+                | (Q(kind="webhook", to__len=0) & ~Q(url="") & ~Q(sealed_secret="")),
+                name="message_has_a_receiver",
+            ),
+            models.CheckConstraint(
+                condition=Q(state="sent", sent_at__isnull=False)
+                | (~Q(state="sent") & Q(sent_at__isnull=True)),
+                name="message_sent_is_whole",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.uid}"
