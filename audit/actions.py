@@ -86,6 +86,7 @@ class Action(StrEnum):
     ADDRESS_REFUSED = "address.refused"
     JOB_CANCELLED = "job.cancelled"
     JOB_FAILED = "job.failed"
+    JOB_RETRIED = "job.retried"
     EXPORT_MADE = "export.made"
     AUDIT_VERIFIED = "audit.verified"
 
