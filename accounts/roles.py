@@ -53,9 +53,7 @@ class Rule:
 
 _ALL = frozenset(Role)
 _BUILDERS = frozenset({Role.MODEL_OWNER, Role.REQUESTER, Role.ADMINISTRATOR})
-_SIGNERS = frozenset(
-    {Role.VALIDATOR, Role.RISK_OFFICER, Role.BUSINESS_OWNER, Role.PRIVACY_OFFICER}
-)
+_SIGNERS = frozenset({Role.VALIDATOR, Role.RISK_OFFICER, Role.BUSINESS_OWNER, Role.PRIVACY_OFFICER})
 _OPERATORS = frozenset({Role.OPERATOR, Role.ADMINISTRATOR})
 
 
@@ -93,9 +91,7 @@ RULES: dict[Capability, Rule] = {
     Capability.POLICY_EDIT: Rule(
         frozenset({Role.RISK_OFFICER, Role.ADMINISTRATOR}), Scope.POLICIES_WRITE
     ),
-    Capability.FINDING_EDIT: Rule(
-        _SIGNERS | _OPERATORS | {Role.MODEL_OWNER}, Scope.REQUEST_WRITE
-    ),
+    Capability.FINDING_EDIT: Rule(_SIGNERS | _OPERATORS | {Role.MODEL_OWNER}, Scope.REQUEST_WRITE),
     Capability.ROLLOUT_OPERATE: Rule(_OPERATORS, Scope.ROLLOUTS_WRITE),
     Capability.MONITOR_EDIT: Rule(_BUILDERS | _OPERATORS, Scope.MONITORING_WRITE),
     Capability.PREDICTIONS_WRITE: Rule(_BUILDERS | _OPERATORS, Scope.PREDICTIONS_WRITE),
@@ -111,9 +107,7 @@ RULES: dict[Capability, Rule] = {
 }
 
 
-def allowed(
-    capability: Capability, roles: frozenset[str], scopes: frozenset[str] | None
-) -> bool:
+def allowed(capability: Capability, roles: frozenset[str], scopes: frozenset[str] | None) -> bool:
     """Whether these roles, and these token scopes where there is a token, allow it."""
     rule = RULES[capability]
     if not rule.roles & roles:

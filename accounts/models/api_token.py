@@ -11,9 +11,10 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from accounts.models.user import new_pid
-from accounts.roles import Role
+from accounts.roles import RULES, Capability, Role
 
 MAX_LIFETIME = timedelta(days=90)
+SIGNING_ROLES = sorted(role.value for role in RULES[Capability.REQUEST_SIGN].roles)
 
 
 def _service_pid() -> str:
@@ -34,9 +35,14 @@ class ServiceAccount(models.Model):
     class Meta:
         ordering = ["name"]
         constraints = [
-            models.UniqueConstraint(
-                fields=["workspace", "name"], name="service_account_name_once"
-            )
+            models.UniqueConstraint(fields=["workspace", "name"], name="service_account_name_once"),
+            models.CheckConstraint(
+                condition=Q(roles__len__gt=0), name="service_account_holds_a_role"
+            ),
+            # Service accounts never sign (DESIGN 3.1).
+            models.CheckConstraint(
+                condition=~Q(roles__overlap=SIGNING_ROLES), name="service_account_never_signs"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -53,7 +59,9 @@ class ApiToken(models.Model):
     service_account = models.ForeignKey(
         ServiceAccount, models.PROTECT, null=True, blank=True, related_name="tokens"
     )
-    key_id = models.CharField(max_length=8, unique=True, help_text="public part, first in the token")
+    key_id = models.CharField(
+        max_length=8, unique=True, help_text="public part, first in the token"
+    )
     secret_sha256 = models.BinaryField(max_length=32)
     name = models.CharField(max_length=100)
     scopes = ArrayField(models.CharField(max_length=32))
@@ -74,6 +82,7 @@ class ApiToken(models.Model):
                 condition=Q(expires_at__lte=F("created_at") + MAX_LIFETIME),
                 name="token_expires_within_90_days",
             ),
+            models.CheckConstraint(condition=Q(scopes__len__gt=0), name="token_has_a_scope"),
         ]
 
     def __str__(self) -> str:

@@ -34,7 +34,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     """A person. ``pid`` is who they are in the trail, where neither name nor e-mail stands."""
 
     pid = models.CharField(max_length=64, unique=True, default=new_pid, editable=False)
-    email = models.EmailField(max_length=254)
+    email = models.EmailField(max_length=254, unique=True)
     name = models.CharField(max_length=200, blank=True)
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(db_default=Now())

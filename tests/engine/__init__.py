@@ -1,0 +1,1 @@
+"""A PostgreSQL backend for tests whose flush knows that the trail refuses TRUNCATE."""
