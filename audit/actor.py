@@ -14,7 +14,7 @@ class Actor:
     """Who caused an event.
 
     Attributes:
-        pid: pseudonymous id (``p:…``, ``s:…`` for service accounts, ``system:…``); goes into the body.
+        pid: pseudonymous id (``p:…``, service accounts ``s:…``, ``system:…``); goes into the body.
         kind: a person in a session, a caller with a token, or one of our own processes.
         label: the name to show; kept beside the trail (``audit_pii``), never in the hashed body.
         workspace: slug of the workspace it acted in, or empty.

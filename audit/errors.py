@@ -6,7 +6,7 @@ from common.errors import Unavailable
 
 
 class TransactionRequired(RuntimeError):
-    """An event was recorded outside the transaction of the change it tells of: a mistake in our code."""
+    """An event was recorded outside its change's transaction: a mistake in our code."""
 
 
 class TrailBroken(RuntimeError):

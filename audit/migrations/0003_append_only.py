@@ -126,7 +126,7 @@ BEGIN
     END IF;
 END
 $$;
-"""
+"""  # noqa: S608 - our own constants
 
 UNDO = (
     "".join(
