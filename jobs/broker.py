@@ -62,7 +62,7 @@ def waiting(queues: Iterable[str]) -> dict[str, int] | None:
     """How many messages each queue holds; None when the broker does not answer."""
     try:
         with _connected() as connection:
-            client = connection.default_channel.client
+            client: Any = connection.default_channel.client  # type: ignore[attr-defined]  # Redis's
             return {queue: int(client.llen(queue)) for queue in queues}
     except Exception as error:
         logger.warning("the broker does not say how much waits: %s", type(error).__name__)

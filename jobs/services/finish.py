@@ -159,4 +159,4 @@ def _end(
                 "fence": claim.fence,
             },
         )
-        return sql.rowcount == 1
+        return bool(sql.rowcount == 1)
