@@ -23,10 +23,12 @@ class Action(StrEnum):
     MODEL_UPDATED = "model.updated"
     VERSION_REGISTERED = "version.registered"
     VERSION_TAGGED = "version.tagged"
+    VERSION_AUTHOR_MAPPED = "version.author_mapped"
     ALIAS_MOVED = "alias.moved"
     ALIAS_REMOVED = "alias.removed"
     ALIAS_MOVE_REFUSED = "alias.move_refused"
     DATASET_UPLOADED = "dataset.uploaded"
+    DATASET_PROFILED = "dataset.profiled"
     DATASET_REFUSED = "dataset.refused"
 
     ENDPOINT_CREATED = "endpoint.created"

@@ -200,9 +200,4 @@ def _split(size: int) -> int:
 
 def _range_hash(low: int, high: int, subtree: Subtree) -> bytes:
     """Hash over the leaves [low, high), where ``low`` is a multiple of a power of two >= its length."""
-    return fold(
-        [
-            subtree(level, (low >> level) + index)
-            for level, index in peaks(high - low)
-        ]
-    )
+    return fold([subtree(level, (low >> level) + index) for level, index in peaks(high - low)])
