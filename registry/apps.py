@@ -3,3 +3,6 @@ from django.apps import AppConfig
 
 class RegistryConfig(AppConfig):
     name = "registry"
+
+    def ready(self) -> None:
+        from registry import jobs, receivers  # noqa: F401 - they register themselves

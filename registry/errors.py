@@ -1,0 +1,46 @@
+"""The registry's own refusals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from common.errors import AlreadyExists, Conflict, Invalid, NotAllowed, TooLarge
+
+
+class ProtectedAlias(NotAllowed):
+    """An environment's alias moves only by an approved promotion."""
+
+    code = "protected_alias"
+    title = "This alias is protected"
+
+
+class SameRelease(AlreadyExists):
+    """Exactly this content is registered already."""
+
+    code = "release_already_registered"
+    title = "This release is registered already"
+
+
+class DatasetNotReady(Conflict):
+    """The table has not been profiled yet, or could not be read."""
+
+    code = "dataset_not_ready"
+    title = "The dataset cannot be read yet"
+
+
+class DatasetRefused(Invalid):
+    """The uploaded table itself is at fault; ``digest`` names the bytes that were refused."""
+
+    code = "dataset_refused"
+    title = "The dataset was refused"
+
+    def __init__(self, message: str, *, digest: str, **rest: Any) -> None:
+        super().__init__(message, **rest)
+        self.digest = digest
+
+
+class DatasetTooLarge(TooLarge):
+    """The file is over the cap."""
+
+    code = "dataset_too_large"
+    title = "The file is too large"

@@ -1,0 +1,158 @@
+"""Registered models: create, change, retire."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
+
+from accounts.roles import Capability
+from audit.actions import Action
+from audit.services import record as audit
+from common.errors import AlreadyExists, Invalid
+from registry.models import Kind, RegisteredModel
+from registry.names import insist_name, insist_tags, insist_text
+from registry.selectors import is_member
+
+if TYPE_CHECKING:
+    from accounts.callers import Caller
+    from accounts.models import User
+
+MAX_TEXT = 10_000
+
+
+@transaction.atomic
+def create(
+    *,
+    caller: Caller,
+    name: str,
+    owner: User | None = None,
+    purpose: str = "",
+    kind: str = Kind.BINARY,
+    tier: int = 2,
+    description: str = "",
+    tags: Mapping[str, Any] | None = None,
+) -> RegisteredModel:
+    """Put a model into the caller's inventory; without an owner, whoever calls owns it.
+
+    Raises: Invalid, AlreadyExists, NotAllowed.
+    """
+    caller.insist(Capability.MODEL_EDIT)
+    owner = owner or caller.user
+    if owner is None:
+        raise Invalid("A model needs an owner.", fields={"owner": ["A model needs an owner."]})
+    model = RegisteredModel(
+        workspace=caller.workspace, name=insist_name(name), **_content(
+            caller, owner=owner, purpose=purpose, kind=kind, tier=tier,
+            description=description, tags=tags,
+        )
+    )
+    try:
+        with transaction.atomic():
+            model.save()
+    except IntegrityError as error:
+        if "model_name_once" not in str(error):
+            raise
+        reason = f"There is a model named “{model.name}” already."
+        raise AlreadyExists(reason, fields={"name": [reason]}) from None
+    model.refresh_from_db()
+    audit.record(
+        Action.MODEL_CREATED, actor=caller.actor, workspace=caller.workspace.slug,
+        object_type="model", object_id=str(model.pk), object_name=model.name,
+        after=_shown(model),
+    )
+    return model
+
+
+@transaction.atomic
+def update(
+    *,
+    caller: Caller,
+    model: RegisteredModel,
+    owner: User | None = None,
+    purpose: str | None = None,
+    kind: str | None = None,
+    tier: int | None = None,
+    description: str | None = None,
+    tags: Mapping[str, Any] | None = None,
+) -> RegisteredModel:
+    """Change what is said about a model; None leaves a value as it is. Names stay.
+
+    Raises: Invalid, NotAllowed.
+    """
+    caller.insist(Capability.MODEL_EDIT)
+    model = lock(model)
+    before = _shown(model)
+    content = _content(
+        caller,
+        owner=owner or model.owner,
+        purpose=model.purpose if purpose is None else purpose,
+        kind=kind or model.kind,
+        tier=model.tier if tier is None else tier,
+        description=model.description if description is None else description,
+        tags=model.tags if tags is None else tags,
+    )
+    for field, value in content.items():
+        setattr(model, field, value)
+    after = _shown(model)
+    if after == before:
+        return model
+    model.updated_at = Now()
+    model.save(update_fields=[*content, "updated_at"])
+    model.refresh_from_db(fields=["updated_at"])
+    changed = [key for key in after if after[key] != before[key]]
+    audit.record(
+        Action.MODEL_UPDATED, actor=caller.actor, workspace=caller.workspace.slug,
+        object_type="model", object_id=str(model.pk), object_name=model.name,
+        before={key: before[key] for key in changed},
+        after={key: after[key] for key in changed},
+    )
+    return model
+
+
+def lock(model: RegisteredModel) -> RegisteredModel:
+    """The model's row, fresh, locked until the transaction ends; versions and aliases wait for it."""
+    return RegisteredModel.objects.select_for_update(of=("self",)).select_related(
+        "workspace", "owner"
+    ).get(pk=model.pk)
+
+
+def _content(
+    caller: Caller,
+    *,
+    owner: User,
+    purpose: str,
+    kind: str,
+    tier: int,
+    description: str,
+    tags: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    if kind not in Kind.values:
+        raise Invalid(f"There is no kind “{kind[:50]}”.", fields={"kind": ["No such kind."]})
+    if tier not in (1, 2, 3):
+        raise Invalid("The tier is 1, 2 or 3.", fields={"tier": ["1 (high), 2 or 3 (low)."]})
+    if not is_member(owner, caller.workspace):
+        reason = "The owner must be an active person with a role in this workspace."
+        raise Invalid(reason, code="owner_is_no_member", fields={"owner": [reason]})
+    return {
+        "owner": owner,
+        "purpose": insist_text(purpose, field="purpose", most=MAX_TEXT),
+        "kind": kind,
+        "tier": tier,
+        "description": insist_text(description, field="description", most=MAX_TEXT),
+        "tags": insist_tags(tags),
+    }
+
+
+def _shown(model: RegisteredModel) -> dict[str, Any]:
+    # Free text goes into the trail by its length only: it may name people.
+    return {
+        "owner": model.owner.pid,
+        "kind": str(model.kind),
+        "tier": model.tier,
+        "purpose_characters": len(model.purpose),
+        "description_characters": len(model.description),
+        "tags": sorted(model.tags),
+    }

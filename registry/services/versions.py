@@ -1,0 +1,268 @@
+"""Versions: register an immutable release, tag it, say who shaped it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+
+from accounts.models import User
+from accounts.roles import Capability
+from audit.actions import Action
+from audit.services import record as audit
+from common.errors import Conflict, Invalid, NotAllowed, NotFound
+from registry import release as releases
+from registry import selectors
+from registry.errors import SameRelease
+from registry.models import Consumption, ModelVersion, VersionAuthor, VersionDataset
+from registry.names import insist_tags, insist_text
+from registry.release import ReleaseInput
+from registry.services.models import MAX_TEXT, lock
+from registry.signals import version_registered
+
+if TYPE_CHECKING:
+    from accounts.callers import Caller
+    from registry.models import Dataset, RegisteredModel
+
+MAX_METRICS = 200
+MAX_PARTS = 500
+MAX_COLUMNS = 2000
+
+
+@transaction.atomic
+def register(
+    *,
+    caller: Caller,
+    model: RegisteredModel,
+    release: ReleaseInput,
+    reported_metrics: Mapping[str, float] | None = None,
+    description: str = "",
+    tags: Mapping[str, Any] | None = None,
+    run_user: str = "",
+) -> ModelVersion:
+    """Register the model's next version; its number follows the last one without a gap.
+
+    Datasets and components are named; what goes into the release is their digest, so that the
+    same name with other content is another release. Who calls, who answers for a service account,
+    ``run_user`` and the git authors become the version's authors.
+
+    Raises: Invalid, NotFound (dataset or component), SameRelease, NotAllowed, Conflict (retired).
+    """
+    caller.insist(Capability.MODEL_EDIT)
+    if caller.user is None:
+        raise NotAllowed("A version is registered by a person, or for one who answers for it.")
+    _insist_sane(release)
+    metrics = _metrics(reported_metrics)
+    model = lock(model)
+    if model.retired_at is not None:
+        raise Conflict(f"{model.name} is retired.", code="model_retired")
+    release, used = _resolve_datasets(release, model)
+    release = _resolve_components(release, model)
+    content = releases.canonical(release)
+    digest = releases.digest(content)
+    same = model.versions.filter(release_digest=digest).first()
+    if same is not None:
+        raise SameRelease(
+            f"Version {same.number} of {model.name} is exactly this release.", version=same.number
+        )
+    version = ModelVersion.objects.create(
+        model=model,
+        number=model.next_version,
+        release=content,
+        release_digest=digest,
+        consumption=release.consumption,
+        source=release.source,
+        run_id=release.run_id,
+        git_commit=content["git_commit"],
+        decision_threshold=release.decision_threshold,
+        signature=content["signature"],
+        reported_metrics=metrics,
+        description=insist_text(description, field="description", most=MAX_TEXT),
+        tags=insist_tags(tags),
+        created_by=caller.user,
+        created_through=caller.service_account,
+    )
+    version.refresh_from_db(fields=["created_at"])
+    model.next_version += 1
+    model.save(update_fields=["next_version"])
+    VersionDataset.objects.bulk_create(
+        VersionDataset(version=version, dataset=dataset, use=use) for dataset, use in used
+    )
+    authors = _add_authors(version, caller, run_user=run_user, git_authors=content["git_authors"])
+    audit.record(
+        Action.VERSION_REGISTERED, actor=caller.actor, workspace=caller.workspace.slug,
+        object_type="version", object_id=str(version.uid),
+        object_name=f"{model.name} {version.number}", object_digest=digest,
+        after={
+            "model": model.name,
+            "number": version.number,
+            "consumption": version.consumption,
+            "authors": sorted({it.user.pid for it in authors if it.user is not None}),
+            "unmapped_authors": sum(it.user is None for it in authors),
+            "datasets": sorted(f"{dataset.digest} {use}" for dataset, use in used),
+        },
+    )
+    transaction.on_commit(
+        partial(version_registered.send, ModelVersion, version=version, caller=caller), robust=True
+    )
+    return version
+
+
+@transaction.atomic
+def annotate(
+    *,
+    caller: Caller,
+    version: ModelVersion,
+    description: str | None = None,
+    tags: Mapping[str, Any] | None = None,
+) -> ModelVersion:
+    """Change what is said about a version, which is not part of its release. None leaves it.
+
+    Raises: Invalid, NotAllowed.
+    """
+    caller.insist(Capability.MODEL_EDIT)
+    version = ModelVersion.objects.select_for_update(of=("self",)).select_related("model").get(
+        pk=version.pk
+    )
+    before = {"tags": sorted(version.tags), "description_characters": len(version.description)}
+    if description is not None:
+        version.description = insist_text(description, field="description", most=MAX_TEXT)
+    if tags is not None:
+        version.tags = insist_tags(tags)
+    version.save(update_fields=["description", "tags"])
+    audit.record(
+        Action.VERSION_TAGGED, actor=caller.actor, workspace=caller.workspace.slug,
+        object_type="version", object_id=str(version.uid), object_name=str(version),
+        before=before,
+        after={"tags": sorted(version.tags), "description_characters": len(version.description)},
+    )
+    return version
+
+
+@transaction.atomic
+def map_author(
+    *, caller: Caller, version: ModelVersion, identity: str, user: User
+) -> VersionAuthor:
+    """Say which person an author is whom nobody had mapped; once, and for good.
+
+    An administrator's act: whoever is mapped can no longer sign for this version, and an author
+    whom nobody mapped blocks every approval.
+
+    Raises: NotFound, Conflict (mapped already), NotAllowed.
+    """
+    caller.insist(Capability.WORKSPACE_ADMIN)
+    authors = list(
+        VersionAuthor.objects.select_for_update(of=("self",))
+        .filter(version=version, identity=identity)
+        .order_by("pk")
+    )
+    if not authors:
+        raise NotFound("This version has no such author.")
+    if not selectors.is_member(user, caller.workspace):
+        raise Invalid("That is no active person of this workspace.", fields={"user": ["Unknown."]})
+    open_ones = [author for author in authors if author.user_id is None]
+    if not open_ones:
+        raise Conflict("This author is mapped to a person already.", code="author_is_mapped")
+    for author in open_ones:
+        author.user = user
+        author.save(update_fields=["user"])
+    audit.record(
+        Action.VERSION_AUTHOR_MAPPED, actor=caller.actor, workspace=caller.workspace.slug,
+        object_type="version", object_id=str(version.uid), object_name=str(version),
+        after={"author": user.pid, "roles": sorted(author.role for author in open_ones)},
+        pii={"identity": identity},
+    )
+    return open_ones[0]
+
+
+def _insist_sane(release: ReleaseInput) -> None:
+    for field, most in (("source", 1024), ("run_id", 64), ("git_commit", 64),
+                        ("image", 1024), ("features", 1024)):
+        insist_text(getattr(release, field), field=field, most=most)
+    if release.consumption not in Consumption.values:
+        raise Invalid("No such consumption.", fields={"consumption": ["No such consumption."]})
+    threshold = release.decision_threshold
+    if threshold is not None and not math.isfinite(threshold):
+        reason = "The threshold is a finite number."
+        raise Invalid(reason, fields={"decision_threshold": [reason]})
+    parts: Sequence[tuple[str, Sequence[Any]]] = (
+        ("artifacts", release.artifacts), ("datasets", release.datasets),
+        ("components", release.components), ("git_authors", release.git_authors),
+    )
+    for field, values in parts:
+        if len(values) > MAX_PARTS:
+            raise Invalid(f"At most {MAX_PARTS} {field}.", fields={field: ["Too many."]})
+    for side in ("inputs", "outputs"):
+        names = [str(it.get("name", "")) for it in release.signature.get(side, ())]
+        if len(names) > MAX_COLUMNS or len(set(names)) != len(names) or "" in names:
+            reason = f"Every one of the {side} has a name of its own; at most {MAX_COLUMNS:,}."
+            raise Invalid(reason, fields={"signature": [reason]})
+
+
+def _metrics(given: Mapping[str, float] | None) -> dict[str, float]:
+    metrics = {str(name): value for name, value in (given or {}).items()}
+    if len(metrics) > MAX_METRICS or any(len(name) > 255 for name in metrics):
+        reason = f"At most {MAX_METRICS} metrics with names of at most 255 characters."
+        raise Invalid(reason, fields={"reported_metrics": [reason]})
+    for name, value in metrics.items():
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(
+            value
+        ):
+            reason = f"{name}: a metric is a finite number."
+            raise Invalid(reason, fields={"reported_metrics": [reason]})
+    return metrics
+
+
+def _resolve_datasets(
+    release: ReleaseInput, model: RegisteredModel
+) -> tuple[ReleaseInput, list[tuple[Dataset, str]]]:
+    used = []
+    for given in release.datasets:
+        use = str(given.get("use") or VersionDataset.Use.TRAINING)
+        if use not in VersionDataset.Use.values:
+            reason = f"“{use[:50]}” is no use of a dataset: training, validation or reference."
+            raise Invalid(reason, fields={"datasets": [reason]})
+        name = str(given.get("name", ""))
+        used.append((selectors.get_dataset(model.workspace, name, field="datasets"), use))
+    named = [{"name": it.name, "use": use, "digest": it.digest} for it, use in used]
+    return replace(release, datasets=named), used
+
+
+def _resolve_components(release: ReleaseInput, model: RegisteredModel) -> ReleaseInput:
+    named = []
+    for given in release.components:
+        number = given.get("version")
+        if isinstance(number, bool) or not isinstance(number, int):
+            reason = "A component names a model and the number of its version."
+            raise Invalid(reason, fields={"components": [reason]})
+        part = selectors.get_version(model.workspace, str(given.get("model", "")), number)
+        named.append(
+            {"model": part.model.name, "version": part.number, "digest": part.release_digest}
+        )
+    return replace(release, components=named)
+
+
+def _add_authors(
+    version: ModelVersion, caller: Caller, *, run_user: str, git_authors: Sequence[str]
+) -> list[VersionAuthor]:
+    """Everybody who shaped it; addresses are mapped to people where they are known."""
+    assert caller.user is not None
+    authors = [
+        VersionAuthor(
+            version=version, role="registered", identity=caller.user.email, user=caller.user
+        )
+    ]
+    claimed = [("git_author", email) for email in git_authors]
+    if run_user:
+        claimed.append(("run_user", run_user.strip().lower()))
+    for role, identity in claimed:
+        insist_text(identity, field="git_authors", most=254)
+        person = User.objects.filter(email__iexact=identity).first()
+        authors.append(
+            VersionAuthor(version=version, role=role, identity=identity, user=person)
+        )
+    return VersionAuthor.objects.bulk_create(authors)
