@@ -1,3 +1,3 @@
-from evaluation.models.evidence import Evidence, ScoredBatch
+from evaluation.models.evidence import Evidence, PredictionsFile, ScoredBatch
 
-__all__ = ["Evidence", "ScoredBatch"]
+__all__ = ["Evidence", "PredictionsFile", "ScoredBatch"]
