@@ -295,3 +295,6 @@ LOGGING = {
     "root": {"handlers": ["stderr"], "level": "INFO"},
     "loggers": {"httpx": {"level": "WARNING"}, "axes": {"level": "WARNING"}},
 }
+
+ROLLOUT_TICK_SECONDS = 1.0
+ROLLOUT_GATEWAY_TIMEOUT_SECONDS = 60.0

@@ -15,6 +15,7 @@ JOB_LEASE_SECONDS = 2.0
 JOB_DISPATCH_SECONDS = 0.5
 JOB_RETRY_SECONDS = 0.2
 SEALER_POLL_SECONDS = 0.1
+ROLLOUT_TICK_SECONDS = 0.1
 AXES_ENABLED = False
 
 _worker = int((os.environ.get("PYTEST_XDIST_WORKER") or "gw0").removeprefix("gw"))

@@ -1,0 +1,68 @@
+"""The agent's side of ``/xds/v1/gateways/{id}``: one bearer token, long polls, small posts."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+
+class ControlUnreachable(Exception):
+    """Countersign did not answer, or not as agreed; the gateway goes on as it is."""
+
+
+@dataclass(slots=True)
+class Control:
+    """Talks to one gateway's two routes.
+
+    Attributes:
+        base_url: Countersign's base URL, ``http`` or ``https``.
+        gateway: the gateway's id.
+        token: a token with the scope ``gateway``.
+    """
+
+    base_url: str
+    gateway: str
+    token: str
+    etag: str = ""
+
+    def poll(self, *, wait_s: int) -> dict[str, Any] | None:
+        """The configuration if it changed within ``wait_s`` seconds, else None."""
+        status, headers, body = self._call(
+            "GET", f"?wait={wait_s}", timeout_s=wait_s + 10.0, etag=self.etag
+        )
+        if status == 304:
+            return None
+        if status != 200:
+            raise ControlUnreachable(f"answered {status}")
+        self.etag = headers.get("ETag", "")
+        return json.loads(body)  # type: ignore[no-any-return]
+
+    def report(self, status: dict[str, Any]) -> None:
+        """Post what the gateway serves, what it refused, and its counters."""
+        code, _, _ = self._call("POST", "/status", timeout_s=10.0, body=json.dumps(status))
+        if code not in (200, 204):
+            raise ControlUnreachable(f"answered {code}")
+
+    def _call(
+        self, method: str, tail: str, *, timeout_s: float, body: str | None = None, etag: str = ""
+    ) -> tuple[int, dict[str, str], bytes]:
+        parts = urlsplit(self.base_url)
+        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        connection = kind(parts.hostname or "", parts.port, timeout=timeout_s)
+        headers = {"Authorization": f"Bearer {self.token}"}
+        if etag:
+            headers["If-None-Match"] = etag
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        path = f"{parts.path.rstrip('/')}/xds/v1/gateways/{self.gateway}{tail}"
+        try:
+            connection.request(method, path, body=body, headers=headers)
+            response = connection.getresponse()
+            return response.status, dict(response.getheaders()), response.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise ControlUnreachable(str(error)) from error
+        finally:
+            connection.close()

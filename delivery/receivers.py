@@ -1,0 +1,36 @@
+"""What delivery does when something below says something: an alert ends a running canary."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+from django.dispatch import receiver
+
+from accounts.callers import Caller
+from delivery.models import Rollout
+from delivery.services import rollouts
+from monitoring.signals import threshold_crossed
+
+if TYPE_CHECKING:
+    from monitoring.models import Alert
+
+
+@receiver(threshold_crossed)
+def abort_running_canary(sender: Any, *, alert: Alert, **_: Any) -> None:
+    """Traffic goes back when the model that is being rolled out raises an alert."""
+    with transaction.atomic():
+        running = (
+            Rollout.objects.select_for_update(of=("self",))
+            .select_related("workspace", "route__model", "to_version")
+            .filter(
+                route__model_id=alert.monitor.model_id,
+                state__in=[Rollout.State.QUEUED, Rollout.State.RUNNING, Rollout.State.PAUSED],
+            )
+        )
+        for rollout in running:
+            rollouts.request_abort(
+                rollout=rollout,
+                caller=Caller.system("delivery", rollout.workspace),
+                reason=f"Alert {alert.pk} on {alert.monitor.name} was raised during the rollout.",
+            )

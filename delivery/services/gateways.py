@@ -1,0 +1,153 @@
+"""What a gateway should serve, and what its agent says it does serve."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from accounts.roles import Capability
+from audit.actions import Action
+from audit.services.record import record
+from common.errors import AlreadyExists, Invalid, NotFound
+from delivery.models import Gateway, RouteTarget
+from delivery.xds.render import RouteConfig, Target, render
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from uuid import UUID
+
+    from accounts.callers import Caller
+
+MAX_CLUSTERS = 2000
+POLL_EVERY_S = 0.2
+
+
+@transaction.atomic
+def create(*, caller: Caller, name: str, public_url: str) -> Gateway:
+    """Register a gateway; its agent is started beside its Envoy with the id that this makes.
+
+    Raises: NotAllowed, AlreadyExists.
+    """
+    caller.insist(Capability.ROLLOUT_OPERATE)
+    if Gateway.objects.filter(workspace=caller.workspace, name=name).exists():
+        raise AlreadyExists(f"There is a gateway “{name}” already.", code="gateway_exists")
+    gateway = Gateway(workspace=caller.workspace, name=name, public_url=public_url.rstrip("/"))
+    gateway.full_clean(validate_constraints=False)
+    gateway.save(force_insert=True)
+    record(
+        Action.GATEWAY_CREATED,
+        actor=caller.actor,
+        object_type="gateway",
+        object_id=str(gateway.uid),
+        object_name=name,
+        after={"public_url": gateway.public_url},
+    )
+    return gateway
+
+
+def get(*, caller: Caller, uid: str | UUID) -> Gateway:
+    """A gateway of the caller's workspace.
+
+    Raises: NotFound.
+    """
+    gateway = Gateway.objects.filter(workspace=caller.workspace, uid=uid).first()
+    if gateway is None:
+        raise NotFound("There is no such gateway.", code="gateway_not_found")
+    return gateway
+
+
+def bump(gateway_id: int) -> int:
+    """A new revision is wanted; call it in the transaction that changes weights. Returns it."""
+    Gateway.objects.filter(pk=gateway_id).update(revision=F("revision") + 1)
+    return Gateway.objects.values_list("revision", flat=True).get(pk=gateway_id)
+
+
+def configuration(gateway: Gateway) -> dict[str, Any]:
+    """The whole configuration at the gateway's present revision, in one snapshot."""
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            # Revision and targets must be of one moment, or an acknowledgement would lie.
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        gateway.refresh_from_db(fields=["revision"])
+        targets = (
+            RouteTarget.objects.filter(route__gateway=gateway)
+            .select_related("route", "endpoint", "version__model")
+            .order_by("route__name", "pk")
+        )
+        routes: dict[str, list[RouteTarget]] = {}
+        timeouts = dict(gateway.routes.values_list("name", "timeout_ms"))
+        for target in targets:
+            routes.setdefault(target.route.name, []).append(target)
+        return render(
+            gateway.revision,
+            [
+                RouteConfig(name, timeout, tuple(_target(t) for t in routes.get(name, [])))
+                for name, timeout in timeouts.items()
+            ],
+        )
+
+
+def wait_for_change(gateway: Gateway, known_revision: int, wait_s: float) -> bool:
+    """Whether the wanted revision differs from ``known_revision`` within ``wait_s`` seconds."""
+    deadline = time.monotonic() + wait_s
+    while True:
+        revision = Gateway.objects.values_list("revision", flat=True).get(pk=gateway.pk)
+        if revision != known_revision:
+            return True
+        if time.monotonic() >= deadline:
+            return False
+        if settings.DATABASES["default"]["OPTIONS"].get("pool"):
+            # A waiting agent holds no database connection.
+            connection.close()
+        time.sleep(POLL_EVERY_S)
+
+
+@transaction.atomic
+def report(*, caller: Caller, gateway: Gateway, status: Mapping[str, Any]) -> None:
+    """Take the agent's word: what is applied, what was refused and why, the counters.
+
+    Raises: Invalid when the counters are not of the agreed form.
+    """
+    counters = status["counters"]
+    if len(counters) > MAX_CLUSTERS:
+        raise Invalid("Too many clusters.", code="too_many_clusters")
+    locked = Gateway.objects.select_for_update().get(pk=gateway.pk)
+    refused = int(status["refused_revision"])
+    newly_refused = refused > locked.refused_revision
+    Gateway.objects.filter(pk=gateway.pk).update(
+        applied_revision=int(status["applied_revision"]),
+        refused_revision=max(refused, locked.refused_revision),
+        refused_reason=str(status["refused_reason"])[:1000],
+        counters=counters,
+        counters_at=Now(),
+        agent_seen_at=Now(),
+    )
+    if newly_refused:
+        record(
+            Action.GATEWAY_CONFIG_REFUSED,
+            actor=caller.actor,
+            object_type="gateway",
+            object_id=str(gateway.uid),
+            object_name=gateway.name,
+            details={"revision": refused, "reason": str(status["refused_reason"])[:500]},
+        )
+
+
+def _target(target: RouteTarget) -> Target:
+    return Target(
+        cluster=target.cluster,
+        label=f"{target.version.model.name} {target.version.number}".encode("ascii", "replace")
+        .decode()
+        .replace("%", "%%"),
+        weight=target.weight,
+        address=target.address,
+        port=target.port,
+        host=target.host,
+        prefix=target.path,
+        tls=target.tls,
+    )

@@ -1,0 +1,119 @@
+"""Routes: stable names for callers, and the one place where their weights are set."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from django.db import transaction
+
+from accounts.roles import Capability
+from audit.actions import Action
+from audit.services.record import record
+from common.errors import AlreadyExists, Conflict
+from delivery.models import Gateway, Route, RouteTarget
+from delivery.services import gateways
+from outbound.services.destinations import check_url
+
+if TYPE_CHECKING:
+    from accounts.callers import Caller
+    from registry.models import Environment, ModelVersion, RegisteredModel
+    from serving.models import Endpoint
+
+
+@transaction.atomic
+def create(
+    *,
+    caller: Caller,
+    name: str,
+    gateway: Gateway,
+    environment: Environment,
+    model: RegisteredModel,
+    timeout_ms: int = 10_000,
+) -> Route:
+    """A name that callers use for whatever version of ``model`` is live in ``environment``.
+
+    Raises: NotAllowed, AlreadyExists.
+    """
+    caller.insist(Capability.ROLLOUT_OPERATE)
+    taken = Route.objects.filter(workspace=caller.workspace)
+    if taken.filter(name=name).exists():
+        raise AlreadyExists(f"There is a route “{name}” already.", code="route_exists")
+    if taken.filter(model=model, environment=environment).exists():
+        raise AlreadyExists(
+            f"{model.name} has a route in {environment.name} already.", code="route_exists"
+        )
+    route = Route(
+        workspace=caller.workspace,
+        gateway=gateway,
+        name=name,
+        model=model,
+        environment=environment,
+        timeout_ms=timeout_ms,
+    )
+    route.full_clean(validate_constraints=False)
+    route.save(force_insert=True)
+    gateways.bump(gateway.pk)
+    record(
+        Action.ROUTE_CREATED,
+        actor=caller.actor,
+        object_type="route",
+        object_id=str(route.uid),
+        object_name=name,
+        after={"gateway": gateway.name, "model": model.name, "environment": environment.name},
+    )
+    return route
+
+
+def route_for(*, model: RegisteredModel, environment: Environment) -> Route | None:
+    """The one route of a model in an environment."""
+    return (
+        Route.objects.select_related("gateway", "environment", "model")
+        .filter(model=model, environment=environment)
+        .first()
+    )
+
+
+def place_target(*, route: Route, endpoint: Endpoint, version: ModelVersion) -> RouteTarget:
+    """Make an endpoint ready behind a route, at weight 0 if it is new; its address is checked now.
+
+    Raises:
+        AddressRefused: the outbound policy does not let anybody dial it.
+        Conflict: its path cannot share a route with the present targets'.
+    """
+    pinned = check_url(endpoint.url, route.workspace)
+    parts = urlsplit(endpoint.url)
+    prefix = parts.path.rsplit("/", 1)[0] or "/"
+    others = RouteTarget.objects.filter(route=route, weight__gt=0).exclude(endpoint=endpoint)
+    if others.exclude(path=prefix).exists():
+        raise Conflict(
+            f"{endpoint.name} answers under “{prefix}”, the live version elsewhere; one route has"
+            " one path at its endpoints.",
+            code="path_differs",
+        )
+    target, _ = RouteTarget.objects.update_or_create(
+        route=route,
+        endpoint=endpoint,
+        defaults={
+            "version": version,
+            "address": str(pinned.address),
+            "port": pinned.port,
+            "host": parts.netloc.rpartition("@")[2],
+            "path": prefix,
+            "tls": parts.scheme == "https",
+        },
+    )
+    return target
+
+
+def set_weights(*, route: Route, weights: dict[int, int]) -> int:
+    """Set the targets' weights (target id → percent); every other target gets 0.
+
+    Call it in the transaction that records why. Returns the gateway revision that carries it.
+    """
+    for target in RouteTarget.objects.select_for_update().filter(route=route).order_by("pk"):
+        weight = weights.get(target.pk, 0)
+        if target.weight != weight:
+            target.weight = weight
+            target.save(update_fields=["weight"])
+    return gateways.bump(route.gateway_id)

@@ -1,0 +1,6 @@
+"""Facts that delivery announces, after commit."""
+
+from django.dispatch import Signal
+
+#: Sent with ``rollout`` and ``outcome`` (succeeded, rolled_back, failed, needs_operator).
+rollout_finished = Signal()
