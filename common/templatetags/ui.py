@@ -10,21 +10,23 @@ import datetime as dt
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import template
 from django.conf import settings
-from django.core.paginator import Page
 from django.forms import BoundField, CheckboxInput, CheckboxSelectMultiple, RadioSelect, Select
 from django.forms.widgets import Textarea
-from django.http import HttpRequest
-from django.template import Context
 from django.templatetags.static import static
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
 from django.utils.text import slugify
+
+if TYPE_CHECKING:
+    from django.core.paginator import Page
+    from django.http import HttpRequest
+    from django.template import Context
+    from django.utils.safestring import SafeString
 
 register = template.Library()
 
@@ -221,16 +223,15 @@ def _as_utc(value: dt.datetime) -> dt.datetime:
     return value.astimezone(dt.UTC)
 
 
+_SPANS = ((86400 * 365, "year"), (86400 * 30, "month"), (86400, "day"), (3600, "hour"))
+
+
 def _ago(at: dt.datetime) -> str:
     seconds = (timezone.now() - at).total_seconds()
     if abs(seconds) < 45:
         return "just now"
     span = abs(seconds)
-    for size, name in ((86400 * 365, "year"), (86400 * 30, "month"), (86400, "day")):
-        if span >= size:
-            break
-    else:
-        size, name = (3600, "hour") if span >= 3600 else (60, "minute")
+    size, name = next(((size, name) for size, name in _SPANS if span >= size), (60, "minute"))
     # floor, not round: a deadline 1.6 days away is not "in 2 days"
     words = plural(max(1, int(span // size)), name)
     return f"{words} ago" if seconds > 0 else f"in {words}"
@@ -247,7 +248,7 @@ def utc(value: dt.datetime | dt.date | str | None, style: str = "full") -> SafeS
     """
     if isinstance(value, str):
         try:
-            value = dt.datetime.fromisoformat(value)
+            return utc(dt.datetime.fromisoformat(value), style)
         except ValueError:
             return value or DASH
     if value is None:
@@ -494,9 +495,10 @@ def card(
 
 @register.simple_block_tag
 def scroll(content: SafeString, label: object) -> SafeString:
-    """A table that scrolls by itself on a narrow screen, and by keyboard; ``label`` says of what."""
+    """A table that scrolls by itself on a narrow screen, and by keyboard; ``label`` names it."""
     return format_html(
-        '<div class="table-responsive" tabindex="0" role="region" aria-label="{}, a table that scrolls">{}</div>',
+        '<div class="table-responsive" tabindex="0" role="region" '
+        'aria-label="{}, a table that scrolls">{}</div>',
         label,
         content,
     )
@@ -543,7 +545,7 @@ def field_tag(
         quiet: do not say "(optional)"; for filters, where everything is.
     """
     widget = field.field.widget
-    attrs: dict[str, object] = {}
+    attrs: dict[str, str | bool] = {}
     is_group = isinstance(widget, (RadioSelect, CheckboxSelectMultiple))
     css = [str(widget.attrs.get("class", "")), "" if is_group else _widget_class(widget)]
     if field.errors:
@@ -551,7 +553,9 @@ def field_tag(
     if any(css):
         attrs["class"] = " ".join(part for part in css if part)
     if isinstance(widget, Textarea) and (rows or str(widget.attrs.get("rows")) == "10"):
-        attrs["rows"] = rows or 4  # Django's own default of ten pushes the buttons out of sight
+        attrs["rows"] = str(
+            rows or 4
+        )  # Django's own default of ten pushes the buttons out of sight
     described = [f"{field.auto_id}_helptext"] if field.help_text and field.auto_id else []
     if field.errors and field.auto_id:
         described.append(f"{field.auto_id}_error")
@@ -570,7 +574,7 @@ def field_tag(
 
 def _choices(field: BoundField) -> list[dict[str, object]]:
     """Radio buttons or check boxes one by one, each with a label of its own."""
-    found = []
+    found: list[dict[str, object]] = []
     for choice in field.subwidgets:
         choice.data["attrs"]["class"] = "form-check-input"
         found.append(

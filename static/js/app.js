@@ -31,7 +31,9 @@
     const opener = document.activeElement;
     document.getElementById("confirm-text").textContent = element.dataset.confirm;
     const yes = document.getElementById("confirm-yes");
-    yes.textContent = element.dataset.confirmVerb || element.textContent.trim() || "Yes";
+    const verb = element.dataset.confirmVerb || (element.matches("form") ? "Continue" : element.textContent.trim()) || "Yes";
+    yes.textContent = verb;
+    document.getElementById("confirm-title").textContent = `${verb}?`;
     dialog.returnValue = "no";
     dialog.addEventListener("close", () => {
       if (opener?.isConnected) opener.focus();
