@@ -115,9 +115,11 @@ def is_alive(pid: int | None, started: str | None = None) -> bool:
     if not pid or pid <= 0:
         return False
     child = _children.get(pid)
-    if child is not None and child.poll() is not None:
-        del _children[pid]
-        return False
+    if child is not None:
+        if child.poll() is not None:
+            del _children[pid]
+            return False
+        return started is None or started_at(pid) in (None, started)
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -125,10 +127,11 @@ def is_alive(pid: int | None, started: str | None = None) -> bool:
     except PermissionError:
         pass
     try:
-        state = (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[0]
+        fields = (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
     except OSError:
         return not PROC.is_dir()
-    if state in "ZX":
+    # A zombie whose threads still end (field 20) holds its ports and files: not dead yet.
+    if fields[0] in "ZX" and int(fields[17]) <= 1:
         return False
     return started is None or started_at(pid) in (None, started)
 
