@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from common.errors import Unavailable
+from common.errors import Conflict, Unavailable
 
 
 class TransactionRequired(RuntimeError):
@@ -18,3 +18,10 @@ class NotSealed(Unavailable):
 
     code = "not_sealed"
     title = "Not sealed yet"
+
+
+class NothingSealed(Conflict):
+    """There is no signed checkpoint, so there is nothing that an export could prove."""
+
+    code = "nothing_sealed"
+    title = "Nothing is sealed yet"

@@ -33,7 +33,7 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 
 
 def peaks(size: int) -> list[tuple[int, int]]:
-    """The complete subtrees (level, index) that make up a tree of ``size`` leaves, left to right."""
+    """The complete subtrees (level, index) that make up a tree of ``size``, left to right."""
     found = []
     start = 0
     for level in range(size.bit_length() - 1, -1, -1):
@@ -70,7 +70,7 @@ class CompactRange:
             raise ValueError(f"a tree of {self.size} has {self.size.bit_count()} peaks")
 
     def push(self, leaf: bytes, sink: Sink | None = None) -> None:
-        """Add one leaf's hash; ``sink`` hears of each subtree that this completes, leaf included."""
+        """Add a leaf's hash; ``sink`` hears of each subtree that this completes, leaf included."""
         level, index, value = 0, self.size, leaf
         if sink is not None:
             sink(level, index, value)
@@ -199,5 +199,5 @@ def _split(size: int) -> int:
 
 
 def _range_hash(low: int, high: int, subtree: Subtree) -> bytes:
-    """Hash over the leaves [low, high), where ``low`` is a multiple of a power of two >= its length."""
+    """Hash over leaves [low, high); ``low`` is a multiple of a power of two >= its length."""
     return fold([subtree(level, (low >> level) + index) for level, index in peaks(high - low)])

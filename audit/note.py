@@ -7,7 +7,8 @@
 
     — http://127.0.0.1:8000/audit/1 Az3grlgtzPICa5OS8npVmf1Myq/5IZniMp+ZJurmRDeOoRDe4URYN7u5…
 
-Source: https://c2sp.org/signed-note, https://c2sp.org/tlog-checkpoint (``time`` is an extension line).
+Source: https://c2sp.org/signed-note and https://c2sp.org/tlog-checkpoint, which allows the
+extension line ``time``.
 """
 
 from __future__ import annotations

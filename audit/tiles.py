@@ -1,12 +1,13 @@
 """Complete subtrees out of the stored leaves and every eighth level of nodes.
 
 A tile is 256 neighbouring hashes of one stored level; whatever lies between two stored levels is
-computed from one tile, so a proof reads at most 256 rows per eight levels, whatever the trail's size.
+computed from one tile: a proof reads at most 256 rows per eight levels, whatever the trail's size.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable
 
 from audit import merkle
 from audit.models import Leaf, Node
@@ -63,6 +64,7 @@ class Tiles:
 
 
 def _stored(base: int, first: int, end: int) -> dict[int, bytes]:
+    rows: Iterable[tuple[int, bytes | memoryview]]
     if base == 0:
         rows = Leaf.objects.filter(leaf_index__gte=first, leaf_index__lt=end).values_list(
             "leaf_index", "leaf_hash"

@@ -24,7 +24,7 @@ class Migration(migrations.Migration):
                 (
                     "public_key",
                     models.BinaryField(
-                        help_text="Ed25519 key the note was signed with; to be believed only by a fingerprint from outside",
+                        help_text="Ed25519; to be believed only by a fingerprint from outside",
                         max_length=32,
                     ),
                 ),

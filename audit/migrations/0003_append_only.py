@@ -103,22 +103,20 @@ TRIGGERS = "".join(
     ]
 )
 
-ALL = "public.audit_event, public.audit_pending, public.audit_pii, public.audit_leaf, public.audit_node, public.audit_checkpoint"
-
-GRANTS = f"""
-REVOKE ALL ON {ALL} FROM PUBLIC;
+GRANTS = """
+REVOKE ALL ON TRAIL FROM PUBLIC;
 DO $$
 BEGIN
     IF EXISTS (SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = 'cs_app') THEN
-        REVOKE ALL ON {ALL} FROM cs_app;
-        GRANT SELECT ON {ALL} TO cs_app;
+        REVOKE ALL ON TRAIL FROM cs_app;
+        GRANT SELECT ON TRAIL TO cs_app;
         -- Column by column: the id is the database's, so that the order of ids means something.
         GRANT INSERT (uid, recorded_at, body, leaf_hash, mac, at, workspace, actor_pid, action,
             object_type, object_id, object_name) ON public.audit_event TO cs_app;
         GRANT INSERT (event_id, field, salt, value) ON public.audit_pii TO cs_app;
     END IF;
     IF EXISTS (SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = 'cs_sealer') THEN
-        REVOKE ALL ON {ALL} FROM cs_sealer;
+        REVOKE ALL ON TRAIL FROM cs_sealer;
         GRANT SELECT ON public.audit_event, public.audit_pending TO cs_sealer;
         GRANT SELECT, INSERT ON public.audit_leaf, public.audit_checkpoint TO cs_sealer;
         GRANT SELECT, INSERT (level, index, hash) ON public.audit_node TO cs_sealer;
@@ -126,7 +124,9 @@ BEGIN
     END IF;
 END
 $$;
-"""  # noqa: S608 - our own constants
+""".replace(
+    "TRAIL", ", ".join(f"public.{table}" for table in (*CLOSED, "audit_pii", "audit_pending"))
+)
 
 UNDO = (
     "".join(

@@ -39,7 +39,7 @@ class Checkpoint(models.Model):
     note = models.TextField()
     public_key = models.BinaryField(
         max_length=32,
-        help_text="Ed25519 key the note was signed with; to be believed only by a fingerprint from outside",
+        help_text="Ed25519; to be believed only by a fingerprint from outside",
     )
     created_at = models.DateTimeField(db_default=Now())
 

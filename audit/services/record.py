@@ -8,18 +8,20 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.db import connection, transaction
 
 from audit import keys
 from audit.actions import Action
-from audit.actor import Actor
 from audit.errors import TransactionRequired
 from audit.models import Event, Pii
 from common.canonical import canonical_json, canonical_number
 from common.ids import uuid7
+
+if TYPE_CHECKING:
+    from audit.actor import Actor
 
 BODY_VERSION = 1
 MAX_BODY_BYTES = 1_000_000

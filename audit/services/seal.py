@@ -1,7 +1,7 @@
 """The sealer: what is visible and unsealed, in the order of ids, goes into the tree and is signed.
 
-Why by the queue and not by ``id > last`` or by transaction id: a later commit may carry a smaller id,
-and an effect must never be sealed before its cause (RELIABILITY section 1.3).
+Why by the queue and not by ``id > last`` or by transaction id: a later commit may carry a smaller
+id, and an effect must never be sealed before its cause (RELIABILITY section 1.3).
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ def _checked_hashes(ids: list[int]) -> list[bytes]:
 
 
 def _tree() -> tuple[merkle.CompactRange, str]:
-    """The tree as it stands, from stored hashes, and its name; it must have the root last signed."""
+    """The tree as stored hashes give it, and its name; it must have the root last signed."""
     last = Checkpoint.objects.order_by("-tree_size").first()
     top = Leaf.objects.aggregate(top=Max("leaf_index"))["top"]
     leaves = 0 if top is None else top + 1
