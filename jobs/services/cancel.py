@@ -12,10 +12,10 @@ from audit.actions import Action
 from audit.services.record import record
 from common.errors import InvalidTransition
 from jobs import policies, registry
+from jobs.clock import ClockTimestamp, NextFence
 from jobs.errors import JobNotFound, NotCancellable
 from jobs.models import Job
 from jobs.services.announce import announce
-from jobs.services.reap import ClockTimestamp, NextFence
 
 if TYPE_CHECKING:
     from accounts.callers import Caller

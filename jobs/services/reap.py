@@ -5,10 +5,9 @@ from __future__ import annotations
 import logging
 
 from django.db import transaction
-from django.db.models.expressions import Func
-from django.db.models.functions import Now
 
 from jobs import registry
+from jobs.clock import ClockTimestamp, NextFence
 from jobs.models import Job
 from jobs.services import finish
 from jobs.services.announce import announce
@@ -16,22 +15,6 @@ from jobs.services.announce import announce
 logger = logging.getLogger(__name__)
 
 _BATCH = 100
-
-
-class ClockTimestamp(Now):
-    """The database's clock as it moves, not as the transaction began."""
-
-    template = "CLOCK_TIMESTAMP()"
-
-    def as_postgresql(self, compiler, connection, **extra):  # type: ignore[no-untyped-def]
-        return self.as_sql(compiler, connection, template=self.template, **extra)
-
-
-class NextFence(Func):
-    """A new fence, larger than every earlier one."""
-
-    template = "nextval('jobs_fence_seq')"
-    arity = 0
 
 
 def reap() -> int:

@@ -12,9 +12,9 @@ from audit.actions import Action
 from audit.services.record import record
 from common.errors import Conflict, InvalidTransition
 from jobs import broker, policies
+from jobs.clock import ClockTimestamp, NextFence
 from jobs.models import Job
 from jobs.services.cancel import lock
-from jobs.services.reap import ClockTimestamp, NextFence
 
 if TYPE_CHECKING:
     from accounts.callers import Caller
