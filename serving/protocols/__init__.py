@@ -1,0 +1,18 @@
+"""Wire protocols by name."""
+
+from __future__ import annotations
+
+from common.errors import Invalid
+from serving.protocols.base import WireProtocol
+from serving.protocols.mlflow import MLflow
+
+PROTOCOLS: dict[str, WireProtocol] = {"mlflow": MLflow()}
+
+
+def protocol_named(name: str) -> WireProtocol:
+    """The protocol. Raises: Invalid, naming ``protocol``."""
+    try:
+        return PROTOCOLS[name]
+    except KeyError:
+        reason = f"There is no protocol “{name[:50]}”; there is {', '.join(PROTOCOLS)}."
+        raise Invalid(reason, fields={"protocol": [reason]}) from None
