@@ -54,6 +54,7 @@ def write_bootstrap(
     admin_port: int,
     *,
     node_id: str = "countersign-gateway",
+    listen_address: str = LOOPBACK,
     access_log: Path | None = None,
 ) -> Path:
     """Write what Envoy starts from; absent cds.yaml and rds.yaml are made, empty but valid."""
@@ -68,7 +69,9 @@ def write_bootstrap(
             "node": {"id": node_id, "cluster": "countersign"},
             "admin": {"address": _address(admin_port)},
             "dynamic_resources": {"cds_config": _watched(folder, "cds.yaml")},
-            "static_resources": {"listeners": [_listener(folder, listen_port, access_log)]},
+            "static_resources": {
+                "listeners": [_listener(folder, _address(listen_port, listen_address), access_log)]
+            },
             "stats_flush_interval": "1s",
             "overload_manager": {
                 "resource_monitors": [
@@ -231,8 +234,8 @@ def _is_live(admin_port: int) -> bool:
 # The configuration
 
 
-def _address(port: int) -> dict[str, Any]:
-    return {"socket_address": {"address": LOOPBACK, "port_value": port}}
+def _address(port: int, host: str = LOOPBACK) -> dict[str, Any]:
+    return {"socket_address": {"address": host, "port_value": port}}
 
 
 def _watched(folder: Path, name: str) -> dict[str, Any]:
@@ -240,7 +243,7 @@ def _watched(folder: Path, name: str) -> dict[str, Any]:
     return {"path_config_source": source, "resource_api_version": "V3"}
 
 
-def _listener(folder: Path, port: int, access_log: Path | None) -> dict[str, Any]:
+def _listener(folder: Path, address: dict[str, Any], access_log: Path | None) -> dict[str, Any]:
     manager: dict[str, Any] = {
         "@type": f"{EXTENSIONS}.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": "gateway",
@@ -268,7 +271,7 @@ def _listener(folder: Path, port: int, access_log: Path | None) -> dict[str, Any
     chain = {"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}
     return {
         "name": "gateway",
-        "address": _address(port),
+        "address": address,
         "filter_chains": [{"filters": [chain]}],
         "per_connection_buffer_limit_bytes": 1_048_576,
     }
