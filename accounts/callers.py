@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from accounts.models import ApiToken, ServiceAccount, User, Workspace
 from accounts.roles import RULES, Capability, Role, allowed
 from audit.actor import Actor
 from common.errors import NotAllowed
@@ -12,8 +13,6 @@ from common.errors import NotAllowed
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
-
-    from accounts.models import ApiToken, ServiceAccount, User, Workspace
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,7 @@ def caller_of(request: HttpRequest) -> Caller:
     if known is None:
         known = _session_caller(raw)
         remember(request, known)
-    return cast(Caller, known)
+    return cast("Caller", known)
 
 
 def remember(request: HttpRequest, caller: Caller) -> None:
@@ -153,7 +153,7 @@ def _chosen(workspaces: list[Workspace], slug: str | None) -> Workspace:
 
 def _plain(request: HttpRequest) -> HttpRequest:
     """Django's request; REST framework wraps it."""
-    return cast(HttpRequest, getattr(request, "_request", request))
+    return cast("HttpRequest", getattr(request, "_request", request))
 
 
 def _hash(text: str) -> str:

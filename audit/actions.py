@@ -18,6 +18,7 @@ class Action(StrEnum):
     SERVICE_ACCOUNT_CREATED = "service_account.created"
     SIGNED_IN = "signed_in"
     SIGNED_IN_FAILED = "signed_in.failed"
+    PASSWORD_CHANGED = "password.changed"
 
     MODEL_CREATED = "model.created"
     MODEL_UPDATED = "model.updated"

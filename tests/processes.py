@@ -17,6 +17,7 @@ models, storage and keys are the house's while the fixture lives; it connects as
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import os
@@ -29,7 +30,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -77,18 +78,14 @@ class Process:
         """SIGTERM, then SIGKILL after ten seconds; returns the exit status."""
         if self.is_running:
             self.popen.terminate()
-            try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
                 self.popen.wait(STOP_S)
-            except subprocess.TimeoutExpired:
-                pass
         self._end_group(signal.SIGKILL)  # children that outlived their parent
         return self.popen.wait(STOP_S)
 
     def _end_group(self, number: signal.Signals) -> None:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, number)
-        except ProcessLookupError:
-            pass
 
 
 @dataclass

@@ -7,6 +7,7 @@ from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
 from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.crypto import salted_hmac
 
 
 class Session(AbstractBaseSession):
@@ -21,6 +22,13 @@ class Session(AbstractBaseSession):
         abstract = False
         verbose_name = "session"
         verbose_name_plural = "sessions"
+
+    @property
+    def public_id(self) -> str:
+        """Names the session on a page; its key would open it."""
+        return salted_hmac("accounts.session", self.session_key, algorithm="sha256").hexdigest()[
+            :20
+        ]
 
     @classmethod
     def get_session_store_class(cls) -> type[DatabaseStore]:

@@ -13,18 +13,21 @@ import secrets
 import zlib
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from accounts.callers import Caller
 from accounts.models import ApiToken, Membership, ServiceAccount, User, Workspace
 from accounts.models.api_token import MAX_LIFETIME
 from accounts.roles import Capability, Scope
 from audit.actions import Action
 from audit.services import record as audit
 from common.errors import Invalid, InvalidTransition, NotAllowed, NotFound
+
+if TYPE_CHECKING:
+    from accounts.callers import Caller
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 ID_ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"

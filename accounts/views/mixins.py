@@ -13,7 +13,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 
 from accounts.callers import Caller
-from accounts.http import NoWorkspace, NotSignedIn, WorkspaceRequired, caller_of
+from accounts.http import NotSignedIn, NoWorkspace, WorkspaceRequired, caller_of
 from accounts.roles import Capability
 from common.errors import NotAllowed, NotFound
 
