@@ -13,7 +13,8 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from accounts.roles import RULES, Capability, Role
+from accounts.roles import RULES, Capability
+from delivery.plan import BUCKETS_MS, MAX_STEPS
 from governance.gates import expression
 from governance.gates.yaml_lines import Document, Path, YamlError, read
 
@@ -270,7 +271,7 @@ def _meanings(
 
 def _plan(check: _Checker, value: Any) -> dict[str, Any]:
     path: Path = ("rollout",)
-    keys = ("steps", "bake", "min_answers", "min_time", "max_time", "limits")
+    keys = ("steps", "min_answers", "min_time", "max_time", "limits")
     data = check.mapping(value, path, keys)
     defaults = {
         "min_answers": check.whole(
@@ -292,12 +293,15 @@ def _plan(check: _Checker, value: Any) -> dict[str, Any]:
                     step[f"{name}_seconds"] = check.seconds(given[f"{name}_time"], step_path, 30)
             item = given.get("weight")
         steps.append({"weight": _percent(check, item, step_path), **step})
+        if steps[-1]["max_seconds"] <= steps[-1]["min_seconds"]:
+            check.wrong(step_path, "max_time is longer than min_time")
+    if len(steps) > MAX_STEPS:
+        check.wrong((*path, "steps"), f"at most {MAX_STEPS} steps")
     weights = [step["weight"] for step in steps]
     if steps and (weights != sorted(set(weights)) or weights[-1] != 100):
         check.wrong((*path, "steps"), "the steps go up and end at 100%")
     return {
         "steps": steps,
-        "bake_s": check.seconds(data.get("bake", "0s"), (*path, "bake"), 30),
         "limits": _limits(check, data.get("limits", {})),
     }
 
@@ -310,19 +314,21 @@ def _percent(check: _Checker, value: Any, path: Path) -> int:
     return int(text)
 
 
-def _limits(check: _Checker, value: Any) -> dict[str, float]:
+def _limits(check: _Checker, value: Any) -> dict[str, float | int]:
+    """Limits as ``delivery.plan`` reads them; what is not given keeps delivery's default."""
     path: Path = ("rollout", "limits")
-    ranges = {"error_rate_alpha": (0.0001, 0.2), "p99_ratio": (1.0, 100.0)}
-    limits = {}
-    for key, item in check.mapping(value, path, tuple(ranges)).items():
-        if key not in ranges:
-            continue
-        low, high = ranges[key]
-        if (
-            not isinstance(item, (int, float)) or isinstance(item, bool)
-            or not math.isfinite(item) or not low <= item <= high
-        ):
-            check.wrong((*path, key), f"expected a number from {low:g} to {high:g}")
-            continue
-        limits[key] = float(item)
+    limits: dict[str, float | int] = {}
+    for key, item in check.mapping(value, path, ("alpha", "slow_ms", "slow_share")).items():
+        if key == "slow_ms":
+            if item not in BUCKETS_MS or isinstance(item, bool):
+                check.wrong((*path, key), f"one of {', '.join(map(str, BUCKETS_MS))}")
+            else:
+                limits[key] = int(item)
+        elif key in {"alpha", "slow_share"}:
+            high = 0.2 if key == "alpha" else 0.999
+            number = isinstance(item, (int, float)) and not isinstance(item, bool)
+            if not number or not math.isfinite(item) or not 0 < item <= high:
+                check.wrong((*path, key), f"expected a number above 0 and up to {high:g}")
+            else:
+                limits[key] = float(item)
     return limits

@@ -1,0 +1,165 @@
+"""Governance's answers to the questions from below: may this alias move, may this be rolled out?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from django.utils import timezone
+
+from audit.actions import Action
+from audit.actor import Actor
+from audit.models import Event
+from delivery.models import Rollout
+from governance.models import PromotionRequest
+from governance.services import notices, promotions
+
+if TYPE_CHECKING:
+    from accounts.callers import Caller
+    from registry.models import ModelVersion, RegisteredModel
+
+Status = PromotionRequest.Status
+
+
+class ApprovalAuthority:
+    """``delivery.ports.Authority``: an approval as delivery sees it, by ``promotion:<uid>``."""
+
+    def why_not(self, *, reference: str, release_digest: str, environment: str) -> str | None:
+        promotion = _promotion(reference, for_update=True)
+        if promotion is None:
+            return f"“{reference[:80]}” names no promotion request."
+        if promotion.environment.name != environment:
+            return f"{promotion} is about {promotion.environment.name}, not {environment}."
+        return _why_not_valid(promotion, release_digest)
+
+    def approval_events(self, reference: str) -> list[int]:
+        promotion = _promotion(reference)
+        if promotion is None:
+            return []
+        return list(
+            Event.objects.filter(
+                object_type="promotion_request", object_id=str(promotion.uid),
+                action__in=[Action.REQUEST_OPENED, Action.REQUEST_SIGNED, Action.REQUEST_APPROVED],
+            ).order_by("pk").values_list("pk", flat=True)
+        )
+
+    def conclude(self, *, reference: str, outcome: str, rollout: Rollout) -> None:
+        """The approval is used up when the rollout succeeded or came back; one that failed before
+        any traffic moved leaves it as it is."""
+        found = _promotion(reference)
+        if found is None:
+            return
+        promotion = promotions.lock(found)
+        if outcome == "succeeded" and promotion.status == Status.APPROVED:
+            promotions.close(promotion, Status.CARRIED_OUT, f"Rollout {rollout.uid} succeeded.")
+            _invalidate_overtaken(promotion)
+        elif outcome == "rolled_back" and promotion.status in {
+            Status.APPROVED, Status.CARRIED_OUT,
+        }:
+            promotions.close(promotion, Status.ROLLED_BACK, rollout.reason or "It was rolled back.")
+        else:
+            return
+        notices.tell_outcome(promotion)
+
+
+class ApprovalAliasGuard:
+    """``registry.ports.AliasGuard``: what is live moves only by an approval or its rollout."""
+
+    def why_not_move(
+        self, *, model: RegisteredModel, name: str, version: ModelVersion | None, reference: str,
+        caller: Caller,
+    ) -> str | None:
+        kind, _, uid = reference.partition(":")
+        if kind == "promotion":
+            return self._by_promotion(reference, model, name, version)
+        if kind in {"rollout", "rollback"}:
+            return self._by_rollout(kind, uid, model, name, version)
+        return "There is no approval for this move."
+
+    def _by_promotion(
+        self, reference: str, model: RegisteredModel, name: str, version: ModelVersion | None
+    ) -> str | None:
+        promotion = _promotion(reference, for_update=True)
+        if promotion is None:
+            return "There is no such promotion request."
+        if version is None or promotion.version_id != version.pk or promotion.model_id != model.pk:
+            return f"{promotion} approves another version."
+        if promotion.environment.alias != name:
+            return f"{promotion} is about {promotion.environment.name}."
+        if promotion.status != Status.APPROVED:
+            # An approval is good for one way there; its rollout has used it.
+            return f"{promotion} is {promotion.get_status_display().lower()}."
+        return _why_not_valid(promotion, version.release_digest)
+
+    def _by_rollout(
+        self, kind: str, uid: str, model: RegisteredModel, name: str, version: ModelVersion | None
+    ) -> str | None:
+        rollout = _rollout(uid)
+        if rollout is None or rollout.route.model_id != model.pk:
+            return "There is no such rollout of this model."
+        if rollout.route.environment.alias != name:
+            return f"That rollout is about {rollout.route.environment.name}."
+        if kind == "rollback":
+            # The way back needs no new approval: it leads to what was live and approved before.
+            if rollout.state != Rollout.State.ROLLING_BACK:
+                return "That rollout is not rolling back."
+            if version is None or version.pk != rollout.from_version_id:
+                return "A rollback leads to the version that was live before."
+            return None
+        if rollout.state != Rollout.State.RUNNING:
+            return f"That rollout is {rollout.get_state_display().lower()}."
+        if version is None or version.pk != rollout.to_version_id:
+            return "That rollout carries another version."
+        promotion = _promotion(rollout.reference, for_update=True)
+        if promotion is None or promotion.environment_id != rollout.route.environment_id:
+            return "No approval stands behind that rollout."
+        if promotion.version_id != version.pk:
+            return f"{promotion} approves another version."
+        return _why_not_valid(promotion, version.release_digest)
+
+
+def _why_not_valid(promotion: PromotionRequest, release_digest: str) -> str | None:
+    if promotion.status not in {Status.APPROVED, Status.CARRIED_OUT}:
+        return f"{promotion} is {promotion.get_status_display().lower()}."
+    if promotion.is_lapsed(timezone.now()):
+        return f"The approval of {promotion} has ended."
+    if promotion.release_digest != release_digest:
+        return f"{promotion} was signed for another release."
+    return None
+
+
+def _promotion(reference: str, *, for_update: bool = False) -> PromotionRequest | None:
+    kind, _, uid = reference.partition(":")
+    try:
+        wanted = UUID(uid)
+    except ValueError:
+        return None
+    if kind != "promotion":
+        return None
+    rows = PromotionRequest.objects.select_related("environment", "workspace", "model", "version")
+    if for_update:
+        rows = rows.select_for_update(of=("self",))
+    return rows.filter(uid=wanted).first()
+
+
+def _rollout(uid: str) -> Rollout | None:
+    try:
+        wanted = UUID(uid)
+    except ValueError:
+        return None
+    return (
+        Rollout.objects.select_related("route__environment", "route__model")
+        .filter(uid=wanted).first()
+    )
+
+
+def _invalidate_overtaken(promotion: PromotionRequest) -> None:
+    """Other approvals for the same place were signed against what is no longer live."""
+    others = PromotionRequest.objects.filter(
+        model=promotion.model_id, environment=promotion.environment_id, status=Status.APPROVED
+    ).exclude(pk=promotion.pk)
+    for other in others:
+        promotions.invalidate(
+            other, reason=f"{promotion} went live after this was signed.",
+            actor=Actor.system("governance", workspace=promotion.workspace.slug),
+        )

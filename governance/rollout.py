@@ -1,0 +1,67 @@
+"""The one place where governance asks delivery to carry an approval out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+
+from common.errors import DomainError
+from delivery.models import Rollout
+from delivery.plan import parse
+from delivery.services import rollouts
+from delivery.services.routes import route_for
+
+if TYPE_CHECKING:
+    from accounts.callers import Caller
+    from governance.models import PromotionRequest
+
+
+def start(promotion: PromotionRequest, *, caller: Caller) -> Rollout:
+    """Start the approved request's rollout, in the caller's transaction.
+
+    Raises: NotFound (no route), AlreadyExists (the route is busy), Conflict, Invalid.
+    """
+    rollout = rollouts.start(
+        caller=caller,
+        reference=promotion.reference,
+        model=promotion.model,
+        environment=promotion.environment,
+        to_version=promotion.version,
+        plan=parse(promotion.plan),
+    )
+    promotion.rollout_uid = rollout.uid
+    promotion.save(update_fields=["rollout_uid"])
+    return rollout
+
+
+def start_if_routed(promotion: PromotionRequest, *, caller: Caller) -> str:
+    """Start it where there is a plan and a route; otherwise a sentence that says why not.
+
+    A route that is busy does not take back what people signed: the approval stands, and the
+    rollout is started later.
+    """
+    if not promotion.plan:
+        return "The policy has no rollout plan, so nothing starts by itself."
+    if route_for(model=promotion.model, environment=promotion.environment) is None:
+        return (
+            f"{promotion.model.name} has no route in {promotion.environment.name}, so nothing "
+            "starts by itself."
+        )
+    try:
+        with transaction.atomic():
+            start(promotion, caller=caller)
+    except DomainError as error:
+        promotion.rollout_uid = None
+        return f"The rollout did not start: {error.message}"
+    return ""
+
+
+def find(promotion: PromotionRequest) -> Rollout | None:
+    """The newest rollout of this approval, if there was one."""
+    return (
+        Rollout.objects.filter(reference=promotion.reference)
+        .select_related("route", "to_version")
+        .order_by("-pk")
+        .first()
+    )
