@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 from types import SimpleNamespace
 
+import django_tables2 as tables
 import pytest
 import time_machine
 from django import forms
@@ -366,6 +367,33 @@ def test_pagination_by_cursor_has_only_the_ways_there_are():
 
     assert 'href="?q=x&amp;cursor=abc"' in html
     assert "Previous" not in html
+
+
+class ModelTable(tables.Table):
+    name = tables.Column()
+    rows = tables.Column(orderable=False)
+
+    class Meta:
+        empty_text = "No models yet."
+
+
+def test_a_table_scrolls_sorts_and_turns_its_pages():
+    request = RequestFactory().get("/models/", {"q": "credit", "sort": "-name"})
+    table = ModelTable([{"name": f"m{n}", "rows": n} for n in range(120)])
+    tables.RequestConfig(request, paginate={"per_page": 50}).configure(table)
+
+    html = table.as_html(request)
+
+    assert 'tabindex="0"' in html
+    assert 'aria-sort="descending"' in html
+    assert 'href="?q=credit&amp;sort=-name&amp;page=2"' in html
+    assert html.count('<th scope="row"') == 50
+
+
+def test_an_empty_table_says_so():
+    request = RequestFactory().get("/models/")
+
+    assert plain(ModelTable([]).as_html(request)) == "No models yet."
 
 
 class Refusal(Exception):
