@@ -60,7 +60,9 @@ def two_sample_log_e(blocks: Sequence[Block], *, prior: float = 0.5) -> list[flo
     return running
 
 
-def one_sample_log_e(counts: Sequence[tuple[int, int]], limit: float, *, prior: float = 0.5) -> list[float]:
+def one_sample_log_e(
+    counts: Sequence[tuple[int, int]], limit: float, *, prior: float = 0.5
+) -> list[float]:
     """Evidence that a rate is above ``limit``.
 
     Args:

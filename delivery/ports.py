@@ -1,4 +1,4 @@
-"""The question that delivery asks upwards: is this approval still good? Nobody answering means no."""
+"""What delivery asks upwards: is this approval still good? Nobody answering means no."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _authority: Authority = _Nobody()
 
 def register_authority(authority: Authority) -> None:
     """Install the one authority; called by the upper app's ``ready()``."""
-    global _authority  # noqa: PLW0603
+    global _authority
     _authority = authority
 
 

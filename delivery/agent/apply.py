@@ -19,7 +19,7 @@ class Refused(Exception):
 
 
 class Applier:
-    """Writes ``cds.yaml`` and ``rds.yaml`` by rename and waits until Envoy says what it made of them.
+    """Writes ``cds.yaml`` and ``rds.yaml`` by rename and waits for Envoy's word on them.
 
     JSON is YAML, so the files are written as JSON. ``current`` is read back from the files at the
     start: a restarted agent knows what the gateway serves.

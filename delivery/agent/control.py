@@ -50,7 +50,9 @@ class Control:
         self, method: str, tail: str, *, timeout_s: float, body: str | None = None, etag: str = ""
     ) -> tuple[int, dict[str, str], bytes]:
         parts = urlsplit(self.base_url)
-        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        kind = (
+            http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        )
         connection = kind(parts.hostname or "", parts.port, timeout=timeout_s)
         headers = {"Authorization": f"Bearer {self.token}"}
         if etag:

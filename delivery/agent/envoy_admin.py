@@ -1,4 +1,4 @@
-"""What Envoy says of itself on its admin port: versions it serves, refusals, counters per cluster."""
+"""What Envoy says on its admin port: versions it serves, refusals, counters per cluster."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class AdminUnreachable(Exception):
 class Reading:
     """One reading of the statistics.
 
-    ``clusters`` maps a cluster's name to ``{"answers", "bad", "buckets": [[edge_ms, cumulative]]}``;
-    every answer that is not 2xx is bad: what callers do wrong hits both versions alike.
+    ``clusters`` maps a cluster's name to
+    ``{"answers", "bad", "buckets": [[edge_ms, cumulative]]}``; every answer that is not 2xx is bad: what callers do wrong hits both versions alike.
     """
 
     cds_version: str = ""

@@ -99,7 +99,9 @@ class RolloutStep(models.Model):
     min_seconds = models.PositiveIntegerField(default=0)
     max_seconds = models.PositiveIntegerField(default=3600)
     state = models.CharField(max_length=16, choices=State, default=State.WAITING)
-    revision = models.BigIntegerField(null=True, blank=True, help_text="gateway revision it asked for")
+    revision = models.BigIntegerField(
+        null=True, blank=True, help_text="gateway revision it asked for"
+    )
     baseline = models.JSONField(default=dict, help_text="counters when the gateway had applied it")
     measured = models.JSONField(default=dict, help_text="the latest figures, see analysis.Measured")
     verdict = models.CharField(max_length=500, blank=True)

@@ -74,7 +74,8 @@ def progress(rollout: Rollout) -> tuple[float, str]:
         elif step.state in {Step.SETTING, Step.RUNNING}:
             answers = (step.measured.get("candidate") or measure.EMPTY)["answers"]
             done += min(1.0, answers / step.min_answers) if step.min_answers else 0.5
-            sentence = f"Step {step.index + 1} of {len(steps)}: {step.weight} %, {step.verdict or 'setting weights'}."
+            now = step.verdict or "setting weights"
+            sentence = f"Step {step.index + 1} of {len(steps)}: {step.weight} %, {now}."
             break
     if rollout.state == State.ROLLING_BACK:
         sentence = "Sending all traffic back."
@@ -156,8 +157,12 @@ def _lock(rollout_id: int) -> Rollout:
     return (
         Rollout.objects.select_for_update(of=("self",))
         .select_related(
-            "route__gateway", "route__model", "route__environment", "workspace",
-            "to_version", "from_version",
+            "route__gateway",
+            "route__model",
+            "route__environment",
+            "workspace",
+            "to_version",
+            "from_version",
         )
         .get(pk=rollout_id)
     )
@@ -227,9 +232,7 @@ def _look(rollout: Rollout, step: RolloutStep, caller: Caller) -> None:
     elif verdict.kind == "fail":
         step.state = Step.FAILED
         step.finished_at = timezone.now()
-    step.save(
-        update_fields=["baseline", "measured", "verdict", "state", "finished_at"]
-    )
+    step.save(update_fields=["baseline", "measured", "verdict", "state", "finished_at"])
     if verdict.kind == "fail":
         record_step(Action.ROLLOUT_STEP_FAILED, rollout, step, caller, verdict=verdict.sentence)
         _begin_return(
@@ -277,9 +280,7 @@ def _go_back(rollout: Rollout, caller: Caller) -> None:
 def _targets(rollout: Rollout) -> tuple[RouteTarget, RouteTarget | None]:
     """The new version's target and the live version's, if there is one."""
     targets = list(
-        RouteTarget.objects.select_related("endpoint")
-        .filter(route=rollout.route)
-        .order_by("-pk")
+        RouteTarget.objects.select_related("endpoint").filter(route=rollout.route).order_by("-pk")
     )
     candidate = next(t for t in targets if t.version_id == rollout.to_version_id)
     stable = next((t for t in targets if t.version_id == rollout.from_version_id), None)

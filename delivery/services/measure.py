@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from delivery import analysis
 from delivery.models import Rollout, RolloutSample, RolloutStep
-from delivery.plan import Limits
+
+if TYPE_CHECKING:
+    from delivery.plan import Limits
 
 EMPTY: dict[str, Any] = {"answers": 0, "bad": 0, "buckets": []}
 
@@ -26,7 +28,7 @@ def delta(now: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
     """What came in between two readings of one cluster; a restarted Envoy counts from zero."""
     if now["answers"] < before["answers"]:
         before = EMPTY
-    old = {edge: count for edge, count in before["buckets"]}
+    old = dict(before["buckets"])
     return {
         "answers": now["answers"] - before["answers"],
         "bad": max(0, now["bad"] - before["bad"]),
@@ -36,7 +38,7 @@ def delta(now: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
 
 def add(total: Mapping[str, Any], block: Mapping[str, Any]) -> dict[str, Any]:
     """The sum of two deltas."""
-    old = {edge: count for edge, count in total["buckets"]}
+    old = dict(total["buckets"])
     return {
         "answers": total["answers"] + block["answers"],
         "bad": total["bad"] + block["bad"],

@@ -1,4 +1,4 @@
-"""Starting and steering rollouts. The work itself is in ``advance``; this only says what is wanted."""
+"""Starting and steering rollouts. ``advance`` does the work; this only says what is wanted."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from audit.actions import Action
 from audit.services.record import record
 from common.errors import AlreadyExists, Conflict, InvalidTransition, NotFound
 from delivery.models import Rollout, RolloutStep
-from delivery.plan import Plan
 from delivery.services.routes import route_for
 from jobs.services.enqueue import enqueue
 from registry import selectors as registry
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from accounts.callers import Caller
+    from delivery.plan import Plan
     from registry.models import Environment, ModelVersion, RegisteredModel
 
 KIND = "delivery.rollout"
@@ -95,7 +95,9 @@ def pause(*, caller: Caller, uid: str | UUID) -> Rollout:
     with transaction.atomic():
         rollout = _locked(caller, uid)
         if rollout.state not in {State.QUEUED, State.RUNNING}:
-            raise InvalidTransition(f"A rollout that is {rollout.get_state_display().lower()} cannot be paused.")
+            raise InvalidTransition(
+                f"A rollout that is {rollout.get_state_display().lower()} cannot be paused."
+            )
         rollout.pause_requested = True
         rollout.save(update_fields=["pause_requested"])
         _record(Action.ROLLOUT_PAUSED, rollout, caller)

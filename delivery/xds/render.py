@@ -37,7 +37,7 @@ class RouteConfig:
 def render(revision: int, routes: Iterable[RouteConfig]) -> dict[str, Any]:
     """The two discovery responses for one revision.
 
-    Returns: ``{"revision", "cds", "rds"}``; each of the two is what Envoy's file subscription reads.
+    Returns: ``{"revision", "cds", "rds"}``; the latter two are what Envoy's files hold.
     """
     ordered = sorted(routes, key=lambda route: route.name)
     clusters: dict[str, dict[str, Any]] = {}

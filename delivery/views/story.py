@@ -1,0 +1,195 @@
+"""What the rollout's page says: one sentence of fact, the steps, two pictures with captions."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from delivery import analysis, selectors
+from delivery import plan as plans
+from delivery.models import Rollout, RolloutSample, RolloutStep
+from delivery.services import measure
+
+BLUE, ORANGE, RED, GREY = "#4c7fe0", "#c77a1f", "#d9534a", "#808890"
+#: The pair of error rates by which the page explains how many answers are needed.
+BASE_RATE, WORSE_RATE = 0.01, 0.05
+
+
+def of(rollout: Rollout) -> dict[str, Any]:
+    """The page's figures; reads at most 300 samples whatever the rollout's length."""
+    steps = list(rollout.steps.all())
+    rows = selectors.samples(rollout)
+    plan = plans.parse(rollout.plan)
+    current = next(
+        (s for s in steps if s.state in {RolloutStep.State.SETTING, RolloutStep.State.RUNNING}),
+        None,
+    )
+    latest = rows[-1] if rows else None
+    return {
+        "steps": [_step_row(step) for step in steps],
+        "current": current,
+        "fact": _fact(rollout, current, latest),
+        "share_done": sum(s.state == RolloutStep.State.PASSED for s in steps) / max(1, len(steps)),
+        "needed": analysis.answers_needed(BASE_RATE, WORSE_RATE),
+        "evidence_chart": _evidence_chart(rows, plan.limits.alpha),
+        "latency_chart": _latency_chart(rollout, rows, plan.limits.slow_ms),
+    }
+
+
+def _step_row(step: RolloutStep) -> dict[str, Any]:
+    arms = {name: step.measured.get(name) or measure.EMPTY for name in ("candidate", "stable")}
+    total = arms["candidate"]["answers"] + arms["stable"]["answers"]
+    return {
+        "step": step,
+        "answers": arms["candidate"]["answers"] if step.measured else None,
+        "share": arms["candidate"]["answers"] / total if total else None,
+    }
+
+
+def _rate(arm: dict[str, Any]) -> str:
+    if not arm["answers"]:
+        return "no answers yet"
+    return f"{100 * arm['errors'] / arm['answers']:.2f} %"
+
+
+def _fact(rollout: Rollout, current: RolloutStep | None, latest: RolloutSample | None) -> str:
+    """One sentence of fact, from the rows alone."""
+    new = rollout.to_version.number
+    state = rollout.state
+    if state == Rollout.State.SUCCEEDED:
+        return f"Version {new} carries all of {rollout.route.name}; nothing was worse on the way."
+    if state in {Rollout.State.ROLLED_BACK, Rollout.State.FAILED}:
+        return rollout.reason or f"Version {new} carries no traffic."
+    if state == Rollout.State.NEEDS_OPERATOR:
+        return f"Somebody must decide: {rollout.reason}"
+    if state == Rollout.State.ROLLING_BACK:
+        return f"All traffic goes back. {rollout.reason}"
+    if current is None or latest is None or latest.step_id != current.pk:
+        wanted = f" for {current.weight} %" if current else ""
+        return f"Version {new} waits for the gateway{wanted}."
+    candidate, stable = latest.candidate, latest.stable
+    total = candidate["answers"] + stable["answers"]
+    share = f"{100 * candidate['answers'] / total:.1f} %" if total else "Nothing"
+    compared = f" against {_rate(stable)}" if stable["answers"] else ""
+    paused = f" Paused. {rollout.reason}" if state == Rollout.State.PAUSED else ""
+    return (
+        f"{share} of requests reach version {new} ({current.weight} % wanted)."
+        f" {candidate['answers']:,} of {current.min_answers:,} answers are in."
+        f" Errors: {_rate(candidate)}{compared}.{paused}"
+    )
+
+
+def _minutes(rows: list[RolloutSample]) -> list[float]:
+    start = rows[0].at
+    return [round((row.at - start).total_seconds() / 60, 3) for row in rows]
+
+
+def _evidence_chart(rows: list[RolloutSample], alpha: float) -> dict[str, Any] | None:
+    if not rows:
+        return None
+    x = _minutes(rows)
+    boundary = math.log(1 / alpha)
+    values = [round(row.log_e_errors, 3) for row in rows]
+    highest = max(values)
+    if highest >= boundary:
+        caption = (
+            f"The evidence reached {highest:.1f}, over the line at {boundary:.1f}:"
+            " it rolled back by itself."
+        )
+    else:
+        caption = (
+            f"The evidence stays below the line: {highest:.1f} at most,"
+            f" {boundary:.1f} would roll back. Looking often does not cry wolf: the test is valid at every look."
+        )
+    return {
+        "caption": caption,
+        "spec": {
+            "data": [
+                {
+                    "type": "scatter",
+                    "mode": "lines",
+                    "x": x,
+                    "y": values,
+                    "name": "evidence of more errors",
+                    "line": {"color": ORANGE},
+                },
+                {
+                    "type": "scatter",
+                    "mode": "lines",
+                    "x": [x[0], x[-1]],
+                    "y": [boundary] * 2,
+                    "name": "roll back above this",
+                    "line": {"color": RED, "dash": "dash"},
+                },
+            ],
+            "layout": {
+                "margin": {"l": 48, "r": 8, "t": 8, "b": 40},
+                "xaxis": {"title": {"text": "minutes since start"}},
+                "yaxis": {"title": {"text": "log e-value, error rate"}},
+                "legend": {"orientation": "h", "y": 1.2},
+            },
+        },
+        "columns": ["Minute", "log e-value"],
+        "rows": [[f"{a:.2f}", f"{b:.2f}"] for a, b in zip(x, values, strict=True)][-40:],
+    }
+
+
+def _latency_chart(
+    rollout: Rollout, rows: list[RolloutSample], slow_ms: int
+) -> dict[str, Any] | None:
+    if not rows:
+        return None
+    x = _minutes(rows)
+    traces = []
+    if rollout.from_version is not None:
+        stable = [row.stable.get("p99_ms") for row in rows]
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "lines",
+                "x": x,
+                "y": stable,
+                "connectgaps": False,
+                "name": f"version {rollout.from_version.number}",
+                "line": {"color": GREY},
+            }
+        )
+    candidate = [row.candidate.get("p99_ms") for row in rows]
+    traces.append(
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "x": x,
+            "y": candidate,
+            "name": f"version {rollout.to_version.number}",
+            "line": {"color": BLUE},
+        }
+    )
+    last = next((value for value in reversed(candidate) if value is not None), None)
+    before = next((r.stable.get("p99_ms") for r in reversed(rows) if r.stable.get("p99_ms")), None)
+    caption = "No answer has been timed yet."
+    if last is not None:
+        caption = f"Version {rollout.to_version.number} answers 99 % within {last:.0f} ms"
+        caption += f", the live version within {before:.0f} ms" if before is not None else ""
+        caption += f"; over {slow_ms:,} ms counts as slow."
+    return {
+        "caption": caption,
+        "spec": {
+            "data": traces,
+            "layout": {
+                "margin": {"l": 56, "r": 8, "t": 8, "b": 40},
+                "xaxis": {"title": {"text": "minutes since start"}},
+                "yaxis": {"title": {"text": "p99 latency, ms"}, "rangemode": "tozero"},
+                "legend": {"orientation": "h", "y": 1.2},
+            },
+        },
+        "columns": ["Minute", "Live, ms", "New, ms"],
+        "rows": [
+            [f"{a:.2f}", _ms(row.stable.get("p99_ms")), _ms(row.candidate.get("p99_ms"))]
+            for a, row in zip(x, rows, strict=True)
+        ][-40:],
+    }
+
+
+def _ms(value: float | None) -> str:
+    return "–" if value is None else f"{value:.0f}"
