@@ -22,7 +22,8 @@ class Reading:
     """One reading of the statistics.
 
     ``clusters`` maps a cluster's name to
-    ``{"answers", "bad", "buckets": [[edge_ms, cumulative]]}``; every answer that is not 2xx is bad: what callers do wrong hits both versions alike.
+    ``{"answers", "bad", "buckets": [[edge_ms, cumulative]]}``; every
+    answer that is not 2xx is bad: what callers do wrong hits both versions alike.
     """
 
     cds_version: str = ""

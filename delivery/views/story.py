@@ -99,7 +99,8 @@ def _evidence_chart(rows: list[RolloutSample], alpha: float) -> dict[str, Any] |
     else:
         caption = (
             f"The evidence stays below the line: {highest:.1f} at most,"
-            f" {boundary:.1f} would roll back. Looking often does not cry wolf: the test is valid at every look."
+            f" {boundary:.1f} would roll back. Looking often does not cry wolf:"
+            " the test is valid at every look."
         )
     return {
         "caption": caption,
