@@ -2,4 +2,33 @@ from django.apps import AppConfig
 
 
 class GovernanceConfig(AppConfig):
+    """Answers the questions from below and listens to their facts, from the start."""
+
     name = "governance"
+
+    def ready(self) -> None:
+        from delivery.ports import register_authority
+        from delivery.signals import rollout_finished
+        from evaluation.signals import evidence_finished
+        from governance import receivers
+        from governance.authority import ApprovalAliasGuard, ApprovalAuthority
+        from governance.services import promotions
+        from jobs import schedules
+        from monitoring.signals import threshold_crossed
+        from registry.ports import register_alias_guard
+        from registry.signals import alias_moved, dataset_ready
+        from serving.signals import endpoint_ready
+
+        register_authority(ApprovalAuthority())
+        register_alias_guard(ApprovalAliasGuard())
+        facts = (
+            (evidence_finished, receivers.on_evidence_finished),
+            (endpoint_ready, receivers.on_endpoint_ready),
+            (dataset_ready, receivers.on_dataset_ready),
+            (alias_moved, receivers.on_alias_moved),
+            (threshold_crossed, receivers.on_threshold_crossed),
+            (rollout_finished, receivers.on_rollout_finished),
+        )
+        for signal, receiver in facts:
+            signal.connect(receiver, dispatch_uid=f"governance.{receiver.__name__}")
+        schedules.register("governance.expire", every_s=60, func=promotions.expire_due)

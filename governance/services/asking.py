@@ -10,7 +10,6 @@ from django.db import transaction
 from accounts.callers import Caller
 from common.errors import DomainError
 from evaluation.models import Evidence
-from evaluation.services import request as evidence_requests
 from governance.facts import MEASURABLE_KINDS, Gathered, Need, Subject
 from registry.models import Dataset
 from serving import selectors as serving
@@ -28,6 +27,8 @@ def ask_missing(
 
     Evidence that failed is asked for again: the caller decided that it is worth another try.
     """
+    from evaluation.services import request as evidence_requests
+
     caller = Caller.system("governance", promotion.workspace)
     asked = []
     for need in gathered.unmet:

@@ -1,0 +1,92 @@
+"""What governance does when an app below tells a fact. Each receiver calls one service."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from accounts.callers import Caller
+from common.errors import DomainError
+from governance.models import Finding, PromotionRequest
+from governance.services import findings, promotions
+
+logger = logging.getLogger(__name__)
+
+
+def on_evidence_finished(sender: Any, *, evidence: Any, **_: Any) -> None:
+    """Open requests about that version, or comparing with it, look at their gates again."""
+    _refresh(PromotionRequest.objects.open().filter(version=evidence.version_id))
+    _refresh(PromotionRequest.objects.open().filter(live_version=evidence.version_id))
+
+
+def on_endpoint_ready(sender: Any, *, endpoint: Any, **_: Any) -> None:
+    """What could not be measured for want of an endpoint is asked for now."""
+    _refresh(PromotionRequest.objects.open().filter(version=endpoint.version_id), ask=True)
+    _refresh(PromotionRequest.objects.open().filter(live_version=endpoint.version_id), ask=True)
+
+
+def on_dataset_ready(sender: Any, *, dataset: Any, **_: Any) -> None:
+    """Requests whose policy names a dataset that was missing ask for their evidence now."""
+    waiting = PromotionRequest.objects.open().filter(
+        workspace=dataset.workspace_id, gates__state="could_not_compute"
+    ).distinct()
+    _refresh(waiting, ask=True)
+
+
+def on_alias_moved(sender: Any, *, model: Any, name: str, **_: Any) -> None:
+    """Something else is live: open requests compare with that now."""
+    _refresh(PromotionRequest.objects.open().filter(model=model, environment__alias=name), ask=True)
+
+
+def on_threshold_crossed(sender: Any, *, alert: Any, **_: Any) -> None:
+    """An alert becomes a finding: somebody has to deal with it by a date."""
+    monitor = alert.monitor
+    model = monitor.model
+    findings.open_finding(
+        caller=Caller.system("governance", model.workspace),
+        severity=_severity(getattr(alert, "severity", "")),
+        title=str(getattr(alert, "title", "") or alert)[:300],
+        description=str(getattr(alert, "message", "") or "")[: findings.MAX_TEXT],
+        model=model,
+        source=Finding.Source.ALERT,
+        reference=f"alert:{alert.uid}",
+    )
+
+
+def on_rollout_finished(sender: Any, *, rollout: Any, outcome: str, **_: Any) -> None:
+    """A rollout that came back, or needs an operator, becomes a finding."""
+    if outcome not in {"rolled_back", "needs_operator"}:
+        return
+    model = rollout.route.model
+    words = "was rolled back" if outcome == "rolled_back" else "needs an operator"
+    number = rollout.to_version.number
+    findings.open_finding(
+        caller=Caller.system("governance", rollout.workspace),
+        severity=Finding.Severity.HIGH,
+        title=f"The rollout of {model.name} {number} {words}"[:300],
+        description=rollout.reason,
+        version=rollout.to_version,
+        promotion=_promotion_of(rollout.reference),
+        source=Finding.Source.ROLLOUT,
+        reference=f"rollout:{rollout.uid}:{outcome}",
+    )
+
+
+def _severity(value: str) -> str:
+    return value if value in Finding.Severity.values else Finding.Severity.HIGH
+
+
+def _promotion_of(reference: str) -> PromotionRequest | None:
+    kind, _, uid = reference.partition(":")
+    if kind != "promotion":
+        return None
+    return PromotionRequest.objects.filter(uid=uid).first()
+
+
+def _refresh(rows: Any, *, ask: bool = False) -> None:
+    for promotion in rows.order_by("pk"):
+        try:
+            promotions.refresh_gates(promotion, ask=ask)
+        except DomainError as error:
+            # One request's trouble must not keep the others from being looked at.
+            logger.warning("%s was not refreshed: %s", promotion, error.message)
