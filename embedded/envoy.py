@@ -60,6 +60,7 @@ def write_bootstrap(
     """Write what Envoy starts from; absent cds.yaml and rds.yaml are made, empty but valid."""
     folder = gateway_dir(var_dir)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    address = _address(listen_port, listen_address)
     for name, content in (("cds.yaml", _empty_cds()), ("rds.yaml", _empty_rds())):
         if not (folder / name).exists():
             replace_yaml(folder / name, content)
@@ -69,9 +70,7 @@ def write_bootstrap(
             "node": {"id": node_id, "cluster": "countersign"},
             "admin": {"address": _address(admin_port)},
             "dynamic_resources": {"cds_config": _watched(folder, "cds.yaml")},
-            "static_resources": {
-                "listeners": [_listener(folder, _address(listen_port, listen_address), access_log)]
-            },
+            "static_resources": {"listeners": [_listener(folder, address, access_log)]},
             "stats_flush_interval": "1s",
             "overload_manager": {
                 "resource_monitors": [

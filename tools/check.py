@@ -62,8 +62,8 @@ FORBIDDEN: tuple[tuple[str, str, str], ...] = (
     (
         r"^\s*(?:import|from) (?:httpx|aiohttp|requests|urllib\.request|urllib3)\b"
         r"|^\s*from urllib import .*\brequest\b",
-        r"outbound/client(?:\.py|/)|outbound/client_|tests/|demo/|benchmarks/|embedded/|tools/",
-        "everything that leaves the house goes through outbound/client",
+        r"outbound/(?:client|traffic)(?:\.py|/|_)|tests/|demo/|benchmarks/|embedded/|tools/",
+        "everything that leaves the house goes through outbound/client and outbound/traffic",
     ),
     (
         r"\.(?:delay|apply_async)\(",
@@ -111,7 +111,7 @@ def _steps() -> list[tuple[str, Callable[[], str]]]:
         ),
         (
             "format (ruff format)",
-            _command([str(BIN / "ruff"), "format", "--check", "--quiet", "."]),
+            _command([str(BIN / "ruff"), "format", "--check", "--output-format=concise", "."]),
         ),
         ("import contracts", _command([str(BIN / "lint-imports"), "--no-cache"])),
         (
@@ -126,7 +126,9 @@ def _steps() -> list[tuple[str, Callable[[], str]]]:
         ("template style (djade)", _djade),
         (
             "security (bandit)",
-            _command([str(BIN / "bandit"), "-q", "-ll", "-c", "pyproject.toml", "-r", *APPS]),
+            _command(
+                [str(BIN / "bandit"), "-q", "-ll", "-ii", "-c", "pyproject.toml", "-r", *APPS]
+            ),
         ),
         ("house rules", _house_rules),
     ]
