@@ -1,0 +1,105 @@
+"""What a pipeline has (a token) and what a person has (a browser's form), and nothing more."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from html import unescape
+from typing import Any, TypeVar
+
+import httpx
+
+T = TypeVar("T")
+_CSRF = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
+
+
+class Refused(Exception):
+    """The API answered with a problem document."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        self.status = response.status_code
+        try:
+            self.body: dict[str, Any] = response.json()
+        except ValueError:
+            self.body = {"detail": response.text[:500]}
+        where = f"{response.request.method} {response.request.url.path}"
+        super().__init__(f"{where}: {self.status} {self.body.get('detail') or self.body}")
+
+
+class Api:
+    """The REST API with one bearer token."""
+
+    def __init__(self, base_url: str, token: str) -> None:
+        self.http = httpx.Client(
+            base_url=f"{base_url}/api/v1/",
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=90.0,
+            trust_env=False,
+        )
+
+    def get(self, path: str, **params: Any) -> Any:
+        return _body(self.http.get(path, params=params))
+
+    def post(self, path: str, body: Any = None, **options: Any) -> Any:
+        if body is not None:
+            options["json"] = body
+        return _body(self.http.post(path, **options))
+
+    def status(self, path: str, **params: Any) -> tuple[int, dict[str, Any]]:
+        """Status and body, whatever they are."""
+        response = self.http.get(path, params=params)
+        return response.status_code, response.json()
+
+
+def _body(response: httpx.Response) -> Any:
+    if response.status_code >= 400:
+        raise Refused(response)
+    return response.json() if response.content else None
+
+
+class Browser:
+    """A person with cookies who fills in the forms that the pages show."""
+
+    def __init__(self, base_url: str) -> None:
+        self.http = httpx.Client(
+            base_url=base_url, follow_redirects=True, timeout=30.0, trust_env=False
+        )
+
+    def page(self, path: str) -> str:
+        response = self.http.get(path)
+        response.raise_for_status()
+        return response.text
+
+    def submit(self, page_path: str, action: str, fields: dict[str, str]) -> httpx.Response:
+        """Open the page that shows the form, then send it with the token found there."""
+        found = _CSRF.search(self.page(page_path))
+        if found is None:
+            raise RuntimeError(f"{page_path} shows no form")
+        data = {"csrfmiddlewaretoken": unescape(found[1]), **fields}
+        origin = str(self.http.base_url).rstrip("/")
+        return self.http.post(action, data=data, headers={"Referer": origin + page_path})
+
+    def sign_in(self, email: str, password: str) -> None:
+        """The real sign-in form. Raises: RuntimeError when it lets nobody in."""
+        path = "/accounts/login/"
+        response = self.submit(path, path, {"login": email, "password": password})
+        if "sessionid" not in self.http.cookies:
+            raise RuntimeError(f"{email} could not sign in: {response.status_code}")
+
+
+def wait_for(
+    ask: Callable[[], T], until: Callable[[T], bool], *, timeout_s: float, every_s: float = 0.5
+) -> T:
+    """Ask until the answer is as wanted.
+
+    Raises: TimeoutError with the last answer.
+    """
+    deadline = time.monotonic() + timeout_s
+    while True:
+        answer = ask()
+        if until(answer):
+            return answer
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"still {str(answer)[:600]} after {timeout_s:.0f} s")
+        time.sleep(every_s)
