@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.metrics.arrays import Floats
+if TYPE_CHECKING:
+    from evaluation.metrics.arrays import Floats
 
 MAX_ROWS = 30
 
 
 def coded(rows: list[dict[str, Any]], columns: list[str]) -> Floats:
-    """Rows as numbers to measure distances on: standardised, categories as 0/1, gaps as the mean."""
+    """Rows as numbers to measure distances on: standardised; categories are 0/1, gaps the mean."""
     parts: list[Floats] = []
     for column in columns:
         values = [row[column] for row in rows]

@@ -7,11 +7,13 @@ from the background. Masks are shared by all explained rows, so each is asked ab
 from __future__ import annotations
 
 from math import factorial
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.metrics.arrays import Bools, Floats
+if TYPE_CHECKING:
+    from evaluation.metrics.arrays import Bools, Floats
 
 
 def permutation_pairs(features: int, pairs: int, seed: int) -> NDArray[np.int64]:

@@ -228,9 +228,7 @@ def _attribution(
     asker: _Asker,
 ) -> Attribution:
     gap = float(np.abs(base + values.sum(axis=1) - scores).max())
-    return Attribution(
-        columns, values, errors, scores, base, permutations, asker.asked, gap
-    )
+    return Attribution(columns, values, errors, scores, base, permutations, asker.asked, gap)
 
 
 def global_importance(attribution: Attribution) -> list[dict[str, Any]]:

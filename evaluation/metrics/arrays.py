@@ -58,7 +58,9 @@ def both_classes(labels: Bools) -> None:
         raise NotComputable("no row is labelled negative")
 
 
-def pair_of(labels: ArrayLike, scores: ArrayLike, *, probability: bool = False) -> tuple[Bools, Floats]:
+def pair_of(
+    labels: ArrayLike, scores: ArrayLike, *, probability: bool = False
+) -> tuple[Bools, Floats]:
     """Labels and scores of the same rows, checked."""
     score = scores_of(scores, probability=probability)
     return labels_of(labels, rows=score.size), score

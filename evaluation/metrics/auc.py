@@ -37,9 +37,7 @@ def auc(labels: ArrayLike, scores: ArrayLike) -> Estimate:
         # DeLong's variance is 0 here, and an interval without width would claim too much: the
         # end is where the smaller class would still look perfect with probability 2.5 %.
         end = 0.025 ** (1 / fewer)
-        return (
-            Estimate(1.0, end, 1.0) if placed.auc == 1.0 else Estimate(0.0, 0.0, 1.0 - end)
-        )
+        return Estimate(1.0, end, 1.0) if placed.auc == 1.0 else Estimate(0.0, 0.0, 1.0 - end)
     return around(placed.auc, float(np.sqrt(_covariance(placed, placed)))).clipped(0.0, 1.0)
 
 

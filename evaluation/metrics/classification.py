@@ -159,7 +159,9 @@ def calibration_error(
     return bootstrap_binned(number, columns, of, seed=seed).clipped(0.0, 1.0)
 
 
-def roc_points(labels: ArrayLike, scores: ArrayLike, *, at_most: int = ROC_POINTS) -> list[list[float]]:
+def roc_points(
+    labels: ArrayLike, scores: ArrayLike, *, at_most: int = ROC_POINTS
+) -> list[list[float]]:
     """The ROC curve as ``[false positive rate, true positive rate]`` from (0, 0) to (1, 1)."""
     truth, score = pair_of(labels, scores)
     both_classes(truth)

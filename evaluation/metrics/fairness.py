@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from evaluation.metrics.arrays import Bools, Floats, NotComputable
 from evaluation.metrics.auc import auc
 from evaluation.metrics.intervals import Z95, Estimate, wilson
-from evaluation.metrics.segments import Grouping
+
+if TYPE_CHECKING:
+    from evaluation.metrics.segments import Grouping
 
 
 @dataclass(frozen=True, slots=True)

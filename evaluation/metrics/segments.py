@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.metrics.comparison import Flips
 from evaluation.metrics.intervals import wilson
+
+if TYPE_CHECKING:
+    from evaluation.metrics.comparison import Flips
 
 MISSING = "(missing)"
 OTHER = "(other)"
@@ -30,9 +32,7 @@ class Grouping:
         return np.bincount(self.codes, minlength=len(self.names))
 
 
-def group_by(
-    column: str, values: Sequence[Any], *, bins: int = 5, at_most: int = 15
-) -> Grouping:
+def group_by(column: str, values: Sequence[Any], *, bins: int = 5, at_most: int = 15) -> Grouping:
     """Group rows by a column's values.
 
     Args:

@@ -25,7 +25,9 @@ class EvidenceQuerySet(models.QuerySet["Evidence"]):
 
     def with_context(self) -> EvidenceQuerySet:
         """Everything a row of a list shows, in one query."""
-        return self.select_related("version__model", "baseline__model", "dataset", "endpoint", "job")
+        return self.select_related(
+            "version__model", "baseline__model", "dataset", "endpoint", "job"
+        )
 
 
 class PredictionsFile(models.Model):
@@ -96,7 +98,11 @@ class Evidence(models.Model):
     origin = models.CharField(max_length=16, choices=Origin, default=Origin.MEASURED)
     version = models.ForeignKey("registry.ModelVersion", models.PROTECT, related_name="evidence")
     baseline = models.ForeignKey(
-        "registry.ModelVersion", models.PROTECT, null=True, blank=True, related_name="+",
+        "registry.ModelVersion",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
         help_text="what a differential compares against: the live version",
     )
     dataset = models.ForeignKey(
@@ -114,17 +120,17 @@ class Evidence(models.Model):
     baseline_predictions = models.ForeignKey(
         "evaluation.PredictionsFile", models.PROTECT, null=True, blank=True, related_name="+"
     )
-    params = models.JSONField(default=dict, help_text="label, groups, threshold, tolerances, budget")
+    params = models.JSONField(
+        default=dict, help_text="label, groups, threshold, tolerances, budget"
+    )
     seed = models.BigIntegerField(default=0)
     state = models.CharField(max_length=16, choices=State, default=State.WAITING)
     result = models.JSONField(default=dict)
     data_digests = models.JSONField(default=list)
-    digest = models.CharField(max_length=71, null=True, blank=True)
+    digest = models.CharField(max_length=71, null=True, blank=True)  # noqa: DJ001 - null until complete
     error_code = models.CharField(max_length=64, blank=True)
     error = models.CharField(max_length=1000, blank=True)
-    job = models.ForeignKey(
-        "jobs.Job", models.PROTECT, null=True, blank=True, related_name="+"
-    )
+    job = models.ForeignKey("jobs.Job", models.PROTECT, null=True, blank=True, related_name="+")
     created_by_pid = models.CharField(max_length=64)
     created_by_label = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(db_default=Now())

@@ -1,4 +1,4 @@
-"""SHAP values: exact where they can be worked out, near shap's exact ones elsewhere, within budget."""
+"""SHAP values: exact where they can be, near shap's exact ones elsewhere, within budget."""
 
 import numpy as np
 import pytest
@@ -128,8 +128,9 @@ def test_standard_errors_say_how_far_off_the_values_are():
 def test_the_same_seed_gives_the_same_values_and_another_does_not():
     generator = np.random.default_rng(2)
     columns = [f"f{n}" for n in range(10)]
-    rows, background = table(generator.normal(size=(2, 10)), columns), table(
-        generator.normal(size=(3, 10)), columns
+    rows, background = (
+        table(generator.normal(size=(2, 10)), columns),
+        table(generator.normal(size=(3, 10)), columns),
     )
 
     def model(rs):
@@ -226,9 +227,7 @@ def test_background_by_kmeans_is_real_rows_with_weights():
     near = [{"n": 0.01 * i, "c": "a"} for i in range(30)]
     far = [{"n": 100 + 0.01 * i, "c": "b"} for i in range(10)]
 
-    indices, weights = backgrounds.choose(
-        [*near, *far], columns, size=2, method="kmeans", seed=1
-    )
+    indices, weights = backgrounds.choose([*near, *far], columns, size=2, method="kmeans", seed=1)
 
     assert len(indices) == 2
     assert indices[0] < 30 <= indices[1]

@@ -68,9 +68,7 @@ def test_a_perfect_auc_still_has_an_interval():
 
 def test_log_loss_and_brier_by_hand():
     # -(ln 0.8 + ln 0.4 + ln 0.4 + ln 0.8) / 4 and (0.04 + 0.36 + 0.36 + 0.04) / 4
-    assert own.log_loss(LABELS, SCORES).value == pytest.approx(
-        -(math.log(0.8) + math.log(0.4)) / 2
-    )
+    assert own.log_loss(LABELS, SCORES).value == pytest.approx(-(math.log(0.8) + math.log(0.4)) / 2)
     assert own.brier(LABELS, SCORES).value == pytest.approx(0.2)
 
 
