@@ -237,6 +237,9 @@ def _figure(condition: Condition, result: Mapping[str, Any]) -> Mapping[str, Any
 
 
 def _why_absent(condition: Condition, result: Mapping[str, Any]) -> str:
+    name = condition.argument if condition.family is Family.FAIRNESS else condition.metric
+    if said := _mapping(result, "not_computed").get(name):
+        return f": {said}"
     if condition.family is not Family.FAIRNESS:
         return ""
     small = [

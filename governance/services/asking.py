@@ -27,14 +27,14 @@ def ask_missing(
 
     Evidence that failed is asked for again: the caller decided that it is worth another try.
     """
-    from evaluation.services import request as evidence_requests
-
     caller = Caller.system("governance", promotion.workspace)
     asked = []
     for need in gathered.unmet:
         arguments = _arguments(need, subject)
         if arguments is None:
             continue
+        from evaluation.services import request as evidence_requests
+
         try:
             with transaction.atomic():
                 asked.append(evidence_requests.ask(caller=caller, **arguments))

@@ -67,7 +67,10 @@ def open_request(
         requested_through=caller.service_account,
         valid_until=timezone.now() + timedelta(seconds=revision.body["valid_for_s"]),
     )
-    promotion.content = _content(promotion, (), {author.key for author in authors})
+    subject = _subject(promotion, live)
+    gathered = facts.gather(subject)
+    keys = {author.key for author in authors}
+    promotion.content = _content(promotion, _digests(gathered), keys)
     promotion.digest = contents.digest(promotion.content)
     try:
         with transaction.atomic():
@@ -94,8 +97,7 @@ def open_request(
         },
         pii={"comment": promotion.comment},
     )
-    gathered = facts.gather(_subject(promotion, live))
-    asking.ask_missing(promotion, _subject(promotion, live), gathered)
+    asking.ask_missing(promotion, subject, gathered)
     _evaluate(promotion, actor=caller.actor)
     return promotion
 
