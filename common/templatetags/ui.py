@@ -70,6 +70,16 @@ LOOKS: dict[str, Look] = {
     "valid": Look("success", "check", "Valid"),
     "signed": Look("success", "writing-sign", "Signed"),
     "conditional": Look("warning", "flag", "Conditional"),
+    "invalidated": Look("danger", "ban", "No longer valid"),
+    "carried_out": Look("success", "check", "Carried out"),
+    "approve": Look("success", "writing-sign", "Approves"),
+    "reject": Look("danger", "writing-sign", "Rejects"),
+    # what a gate does when it fails, and where a figure comes from
+    "block": Look("secondary", "ban", "Blocks"),
+    "warn": Look("secondary", "alert-triangle", "Warns only"),
+    "measured": Look("secondary", "shield-check", "Measured"),
+    "computed": Look("secondary", "check", "Computed"),
+    "reported": Look("secondary", "question-mark", "Reported"),
     # jobs, rollouts and their steps
     "queued": Look("secondary", "hourglass", "Queued"),
     "running": Look("primary", "player-play", "Running"),
@@ -82,6 +92,11 @@ LOOKS: dict[str, Look] = {
     "rolling_back": Look("warning", "arrow-back-up", "Rolling back"),
     "aborted": Look("danger", "ban", "Aborted"),
     "needs_operator": Look("danger", "user-exclamation", "Needs an operator"),
+    "passed": Look("success", "check", "Passed"),
+    "complete": Look("success", "check", "Complete"),
+    "profiling": Look("primary", "player-play", "Being profiled"),
+    "setting": Look("primary", "player-play", "Setting weights"),
+    "sent": Look("success", "check", "Sent"),
     "baking": Look("primary", "hourglass", "Baking"),
     "skipped": Look("secondary", "minus", "Skipped"),
     "inconclusive": Look("warning", "question-mark", "Inconclusive"),
@@ -94,6 +109,8 @@ LOOKS: dict[str, Look] = {
     "healthy": Look("success", "check", "Healthy"),
     "unhealthy": Look("danger", "x", "Unhealthy"),
     "degraded": Look("warning", "alert-triangle", "Degraded"),
+    "ready": Look("success", "check", "Ready"),
+    "failing": Look("danger", "x", "Failing"),
     "unknown": Look("secondary", "question-mark", "Unknown"),
     "quiet": Look("success", "check", "Quiet"),
     "drifted": Look("danger", "alert-triangle", "Drifted"),
@@ -118,11 +135,8 @@ LOOKS: dict[str, Look] = {
 }
 _ALIASES = {
     "pass": "passes",
-    "passed": "passes",
     "ok": "passes",
     "fail": "fails",
-    "block": "blocked",
-    "warn": "warns",
     "warning": "warns",
     "could_not_be_computed": "could_not_compute",
     "could_not_computed": "could_not_compute",
@@ -174,7 +188,8 @@ def badge(state: object, label: object = "", tone: str = "", icon: str = "") -> 
     """
     key = _state_key(state)
     known = LOOKS.get(key)
-    word = str(label) or (known.word if known else key.replace("_", " ").capitalize()) or DASH
+    own = getattr(state, "label", "") or key.replace("_", " ").capitalize()
+    word = str(label or (known.word if known else own) or DASH)
     if tone not in TONES:
         tone = known.tone if known else "secondary"
     shown = icon or (known.icon if known else "")

@@ -1,6 +1,7 @@
 // What every page can do by attribute alone: copy, confirm, announce, search by "/", menus.
 (() => {
   const stored = (key) => { try { return localStorage.getItem(key); } catch { return null; } };
+  let lastSaid = document.querySelector("[data-announce]")?.dataset.announce;  // what swapped parts said last
   const announce = (text) => {
     const place = document.getElementById("announcer");
     if (place) place.textContent = text;
@@ -122,9 +123,47 @@
     const { xhr } = event.detail;
     const login = document.body.dataset.loginUrl;
     // the session ended: the sign-in page must not appear inside a card
-    if (login && xhr.responseURL && new URL(xhr.responseURL).pathname === login && location.pathname !== login) {
+    const bare = (path) => path.replace(/^\/w\/[^/]+(?=\/)/, "");  // the workspace may stand in front
+    const came = xhr.responseURL && bare(new URL(xhr.responseURL).pathname);
+    if (login && came === bare(login) && bare(location.pathname) !== came) {
       event.detail.shouldSwap = false;
-      location.reload();
+      return location.reload();
+    }
+    if (dialog?.open) event.detail.shouldSwap = false;  // its button must still be there afterwards
+    else if (event.detail.shouldSwap) remember(event.detail.target);
+  });
+
+  // --- a part that renews itself each second must not disturb who reads or works in it ------------
+  const isTyping = (part) => {
+    const at = document.activeElement;
+    return part?.contains(at) && at.matches("input:not([type=checkbox], [type=radio]), textarea, select");
+  };
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    const { requestConfig, target } = event.detail;
+    const byItself = !requestConfig.triggeringEvent;
+    if (byItself && (dialog?.open || isTyping(target))) event.preventDefault();
+  });
+  const sign = (element) => [element.tagName, element.id, element.name, element.value, element.getAttribute("href"), element.textContent.trim()].join("|");
+  let kept = null;
+  const remember = (part) => {
+    if (!part?.contains || part === document.body) return;
+    const at = document.activeElement;
+    kept = {
+      focus: at !== document.body && part.contains(at) ? sign(at) : null,
+      open: [...part.querySelectorAll("details[open]")].map((d) => sign(d.querySelector("summary") || d)),
+      scrolled: [...part.querySelectorAll(".table-responsive")].map((box) => [box.scrollLeft, box.scrollTop]),
+    };
+  };
+  document.addEventListener("htmx:afterSettle", (event) => {
+    if (!kept) return;
+    const { focus, open, scrolled } = kept;
+    const part = event.detail.elt;
+    kept = null;
+    if (!part?.querySelectorAll) return;
+    part.querySelectorAll("details:not([open])").forEach((d) => { if (open.includes(sign(d.querySelector("summary") || d))) d.open = true; });
+    part.querySelectorAll(".table-responsive").forEach((box, n) => { if (scrolled[n]) [box.scrollLeft, box.scrollTop] = scrolled[n]; });
+    if (focus && document.activeElement === document.body) {
+      [...part.querySelectorAll("a, button, summary, input, select, textarea, [tabindex]")].find((other) => sign(other) === focus)?.focus({ preventScroll: true });
     }
   });
   document.addEventListener("htmx:afterOnLoad", (event) => {
@@ -135,7 +174,7 @@
     if (root === document.body) return;
     showCopyButtons(root.parentElement || root);
     const said = root.matches?.("[data-announce]") ? root : root.querySelector?.("[data-announce]");
-    if (said) announce(said.dataset.announce);
+    if (said && said.dataset.announce !== lastSaid) announce(lastSaid = said.dataset.announce);
   });
 
   showCopyButtons(document);

@@ -45,8 +45,28 @@
     return { data, layout };
   };
 
+  // a figure that is swapped each second keeps its drawing, so that it neither flickers nor forgets the pointer
+  const drawings = new Map();
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (!event.detail.shouldSwap) return;
+    event.detail.target.querySelectorAll?.("[data-chart]").forEach((figure) => {
+      const place = figure.querySelector(".chart.js-plotly-plot");
+      if (place) drawings.set(figure.dataset.chart, place);
+    });
+  });
+  document.addEventListener("htmx:afterSettle", () => {
+    drawings.forEach((place) => { if (!place.isConnected) Plotly.purge(place); });
+    drawings.clear();
+  });
+
   const draw = (figure) => {
-    const place = figure.querySelector(".chart");
+    let place = figure.querySelector(".chart");
+    const before = drawings.get(figure.dataset.chart);
+    if (before && place && before !== place) {
+      drawings.delete(figure.dataset.chart);
+      place.replaceWith(before);
+      place = before;
+    }
     const source = document.getElementById(figure.dataset.chart);
     if (!place || !source || !window.Plotly) return;
     const { data, layout } = themed(JSON.parse(source.textContent));
@@ -60,9 +80,6 @@
   document.addEventListener("htmx:load", (event) => {
     if (event.detail.elt === document.body) return;  // drawn above
     figures(event.detail.elt).forEach(draw);
-  });
-  document.addEventListener("htmx:beforeCleanupElement", (event) => {
-    event.detail.elt.querySelectorAll?.(".chart.js-plotly-plot").forEach((place) => Plotly.purge(place));
   });
   // a chart in something closed had no width when it was drawn
   document.addEventListener("toggle", (event) => {

@@ -16,6 +16,7 @@ from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.messages.storage.base import Message
 from django.core.paginator import Paginator
+from django.db import models
 from django.template import Context, Template
 from django.template.loader import get_template, render_to_string
 from django.test import RequestFactory
@@ -241,6 +242,14 @@ def test_badge_shows_a_state_nobody_foresaw_neutrally():
 
     assert plain(html) == "Half baked"
     assert "bg-secondary-subtle" in html
+
+
+class Odd(models.TextChoices):
+    HALF = "half", "Half done"
+
+
+def test_badge_reads_the_label_of_a_choice_it_does_not_know():
+    assert plain(str(ui.badge(Odd.HALF))) == "Half done"
 
 
 def test_badge_takes_words_and_tone_and_escapes_them():
