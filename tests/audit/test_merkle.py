@@ -95,9 +95,7 @@ def test_consistency_proof_equals_the_definition_and_verifies(size, data):
     proof = merkle.consistency_proof(old, size, subtree_of(hashes))
 
     assert proof == naive_subproof(old, hashes, True)
-    assert merkle.verify_consistency(
-        old, size, naive_root(hashes[:old]), naive_root(hashes), proof
-    )
+    assert merkle.verify_consistency(old, size, naive_root(hashes[:old]), naive_root(hashes), proof)
 
 
 @given(size=st.integers(2, 300), data=st.data())
