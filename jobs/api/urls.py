@@ -1,5 +1,12 @@
 """API routes of jobs."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from jobs.api.views import JobViewSet
+
+urlpatterns = [
+    path("jobs", JobViewSet.as_view({"get": "list"}), name="job-list"),
+    path("jobs/<uuid:uid>", JobViewSet.as_view({"get": "retrieve"}), name="job-detail"),
+    path("jobs/<uuid:uid>/cancel", JobViewSet.as_view({"post": "cancel"}), name="job-cancel"),
+    path("jobs/<uuid:uid>/retry", JobViewSet.as_view({"post": "retry"}), name="job-retry"),
+]

@@ -349,7 +349,7 @@ def test_finished_is_told_once_after_the_end_and_a_bad_receiver_harms_nobody(cap
 
 
 def test_business_rows_and_cursor_commit_together(workspace):
-    """A handler that dies between its rows and its save would do them twice; in one transaction not."""
+    """Dying between the rows and the save would do them twice; in one transaction it does not."""
     job = JobFactory(workspace=workspace, max_attempts=3)
     rows = []
 
