@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, cast
 
 from django.http import HttpRequest
@@ -9,11 +11,16 @@ from django.utils.crypto import salted_hmac
 
 from accounts import selectors
 from accounts.callers import Caller
+from accounts.roles import Role
 from audit.actor import Actor
 from common.errors import Invalid, NotAllowed, NotFound
 
 if TYPE_CHECKING:
     from accounts.models import ApiToken, User, Workspace
+
+
+#: What names a workspace at the beginning of a path.
+WORKSPACE_PREFIX = re.compile(r"^/w/([a-z0-9][a-z0-9-]{0,63})(?=/|$)")
 
 
 class SignedInRequest(HttpRequest):
@@ -121,6 +128,17 @@ def request_facts(request: HttpRequest) -> dict[str, Any]:
         "ip_hash": _hash(raw.META.get("REMOTE_ADDR", "")),
         "ua_hash": _hash(raw.META.get("HTTP_USER_AGENT", "")),
     }
+
+
+def workspace_path(slug: str, path: str = "/") -> str:
+    """``path`` in that workspace, whichever it named before."""
+    return f"/w/{slug}{WORKSPACE_PREFIX.sub('', path) or '/'}"
+
+
+def role_labels(roles: Iterable[str]) -> list[str]:
+    """Roles as people read them, in the order of their declaration."""
+    held = set(roles)
+    return [role.label for role in Role if role.value in held]
 
 
 def _session_caller(request: HttpRequest) -> Caller:

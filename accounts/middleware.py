@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable
 
@@ -11,13 +10,11 @@ from django.contrib.auth import logout
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import get_script_prefix, set_script_prefix
 
-from accounts import selectors
+from accounts import http, selectors
 
 STARTED = "started_at"
 SEEN = "seen_at"
 TOUCH_SECONDS = 60
-
-_PREFIX = re.compile(r"^/w/([a-z0-9][a-z0-9-]{0,63})(?=/)")
 
 
 class SessionLimitsMiddleware:
@@ -57,13 +54,13 @@ class WorkspaceMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request.workspace_slug = None  # type: ignore[attr-defined]
-        found = _PREFIX.match(request.path_info)
+        found = http.WORKSPACE_PREFIX.match(request.path_info)
         if found is None:
             return self.get_response(request)
         before = get_script_prefix()
         slug = found[1]
         request.workspace_slug = slug  # type: ignore[attr-defined]
-        request.path_info = request.path_info[found.end() :]
+        request.path_info = request.path_info[found.end() :] or "/"
         set_script_prefix(f"{before}w/{slug}/")
         try:
             if not _may_enter(request, slug):

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.utils import timezone
+
 from accounts.models import ApiToken, Membership, ServiceAccount, Session, User, Workspace
+from accounts.models.api_token import SIGNING_ROLES
+from accounts.roles import Capability
 
 if TYPE_CHECKING:
+    from accounts.callers import Caller
     from django.db.models import QuerySet
 
 
@@ -32,6 +37,33 @@ def people(workspace: Workspace) -> QuerySet[User]:
     """Everybody who holds a role here, by e-mail."""
     here = Membership.objects.filter(workspace=workspace).values("user_id")
     return User.objects.filter(pk__in=here).order_by("email")
+
+
+def active_people(workspace: Workspace) -> QuerySet[User]:
+    """Those of ``people`` who can sign in."""
+    return people(workspace).filter(is_active=True)
+
+
+def roles_by_person(workspace: Workspace, person_ids: list[int]) -> dict[int, set[str]]:
+    """Role values here by the person's id. One query."""
+    held: dict[int, set[str]] = {}
+    rows = Membership.objects.filter(workspace=workspace, user__in=person_ids)
+    for user_id, role in rows.values_list("user_id", "role"):
+        held.setdefault(user_id, set()).add(role)
+    return held
+
+
+def count_signers(workspace: Workspace) -> int:
+    """How many active people here hold a role that signs."""
+    return (
+        User.objects.filter(
+            is_active=True,
+            memberships__workspace=workspace,
+            memberships__role__in=SIGNING_ROLES,
+        )
+        .distinct()
+        .count()
+    )
 
 
 def people_with_role(workspace: Workspace, role: str) -> QuerySet[User]:
@@ -61,6 +93,4 @@ def service_accounts(workspace: Workspace) -> QuerySet[ServiceAccount]:
 
 def sessions_of(user: User) -> QuerySet[Session]:
     """A person's live sessions, newest first."""
-    from django.utils import timezone
-
     return Session.objects.filter(user=user, expire_date__gt=timezone.now()).order_by("-created_at")

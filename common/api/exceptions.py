@@ -8,6 +8,7 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions as drf
+from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
@@ -50,6 +51,10 @@ def problem(
 
 def handler(exc: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's exception handler: domain errors, DRF's own, Django's 404 and 403; the rest is a bug."""
+    if request := context.get("request"):
+        # A problem is JSON, also where the answer would have been YAML, CSV or a zip.
+        request.accepted_renderer = JSONRenderer()
+        request.accepted_media_type = JSONRenderer.media_type
     if isinstance(exc, errors.DomainError):
         set_rollback()
         status = status_of(exc)

@@ -68,6 +68,8 @@ class Row:
     methods: Mapping[str, Access]
     make_kwargs: Callable[[Any], Mapping[str, Any]] | None = None
     shared: bool = False
+    #: an allowed role may get 404, because the object must be the caller's own
+    by_owner: bool = False
     #: body of writing requests, where an empty one would not reach the rule under test
     data: Mapping[str, Any] = field(default_factory=dict)
 

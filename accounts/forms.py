@@ -1,0 +1,53 @@
+"""Forms of the account pages: shape only; the services know the rules."""
+
+from __future__ import annotations
+
+from django import forms
+
+from accounts.models import User
+from accounts.models.api_token import MAX_LIFETIME, SIGNING_ROLES
+from accounts.roles import Role, Scope
+
+SCOPES = [(scope.value, scope.value) for scope in Scope]
+MACHINE_ROLES = [(value, label) for value, label in Role.choices if value not in SIGNING_ROLES]
+
+
+class TokenForm(forms.Form):
+    """A token for oneself or for a service account."""
+
+    name = forms.CharField(max_length=100, help_text="What will use it, such as “CI of team A”.")
+    scopes = forms.MultipleChoiceField(choices=SCOPES, widget=forms.CheckboxSelectMultiple)
+    days = forms.IntegerField(
+        label="Valid for (days)", min_value=1, max_value=MAX_LIFETIME.days, initial=30
+    )
+
+
+class PersonForm(forms.Form):
+    """Somebody by e-mail, with a first role here."""
+
+    email = forms.EmailField(max_length=254, label="E-mail")
+    name = forms.CharField(max_length=200, required=False)
+    role = forms.ChoiceField(choices=Role.choices)
+
+
+class RoleForm(forms.Form):
+    """One role, to give or to take."""
+
+    role = forms.ChoiceField(choices=Role.choices)
+
+
+class PersonChoice(forms.ModelChoiceField):
+    def label_from_instance(self, person: User) -> str:
+        return f"{person} ({person.email})" if person.name else person.email
+
+
+class ServiceAccountForm(forms.Form):
+    """A machine's identity; ``people`` are those who may answer for it."""
+
+    name = forms.CharField(max_length=100)
+    responsible = PersonChoice(queryset=User.objects.none())
+    roles = forms.MultipleChoiceField(choices=MACHINE_ROLES, widget=forms.CheckboxSelectMultiple)
+
+    def __init__(self, *args: object, people: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["responsible"].queryset = people
