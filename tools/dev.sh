@@ -12,9 +12,10 @@ export DEBUG="${DEBUG:-1}"
 
 procfile="$(mktemp)"
 trap 'rm -f "$procfile"' EXIT
+# honcho gives every process a PORT of its own; ours means the same block of ports to all of them.
 cat > "$procfile" <<P
-web: $py manage.py runserver 127.0.0.1:$port
-worker: $py -m celery -A config.celery worker --beat --schedule ${VAR_DIR:-var}/beat --queues default,traffic,reports --concurrency 2 --loglevel info
-sealer: $py manage.py sealer
+web: env PORT=$port $py manage.py runserver 127.0.0.1:$port
+worker: env PORT=$port $py -m celery -A config.celery worker --beat --schedule ${VAR_DIR:-var}/beat --queues default,traffic,reports --concurrency 2 --loglevel warning
+sealer: env PORT=$port $py manage.py sealer
 P
 .venv/bin/honcho -f "$procfile" -d . start
