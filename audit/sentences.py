@@ -1,0 +1,103 @@
+"""Every action as the end of a sentence that begins with who did it: "Ada Lovelace moved the alias …".
+
+``{name}`` is the object's name as it was then. A refusal ends with the code of its reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from audit.actions import Action
+
+PHRASES: dict[Action, str] = {
+    Action.WORKSPACE_CREATED: "created the workspace {name}",
+    Action.PERSON_CREATED: "added {name} as a person",
+    Action.PERSON_DEACTIVATED: "deactivated {name}",
+    Action.ROLE_GRANTED: "granted a role to {name}",
+    Action.ROLE_REVOKED: "took a role from {name}",
+    Action.TOKEN_CREATED: "made the token {name}",
+    Action.TOKEN_REVOKED: "revoked the token {name}",
+    Action.SERVICE_ACCOUNT_CREATED: "created the service account {name}",
+    Action.SIGNED_IN: "signed in",
+    Action.SIGNED_IN_FAILED: "could not sign in",
+    Action.MODEL_CREATED: "registered the model {name}",
+    Action.MODEL_UPDATED: "changed the model {name}",
+    Action.VERSION_REGISTERED: "registered the version {name}",
+    Action.VERSION_TAGGED: "tagged the version {name}",
+    Action.ALIAS_MOVED: "moved the alias {name}",
+    Action.ALIAS_REMOVED: "removed the alias {name}",
+    Action.ALIAS_MOVE_REFUSED: "was not let move the alias {name}",
+    Action.DATASET_UPLOADED: "uploaded the dataset {name}",
+    Action.DATASET_REFUSED: "had the dataset {name} refused",
+    Action.ENDPOINT_CREATED: "registered the endpoint {name}",
+    Action.ENDPOINT_REFUSED: "had the endpoint {name} refused",
+    Action.ENDPOINT_PROBED: "probed the endpoint {name}",
+    Action.ENDPOINT_RETIRED: "retired the endpoint {name}",
+    Action.SECRET_SET: "set a secret of {name}",
+    Action.EVIDENCE_ASKED: "asked for the evidence {name}",
+    Action.EVIDENCE_COMPLETED: "completed the evidence {name}",
+    Action.EVIDENCE_FAILED: "could not complete the evidence {name}",
+    Action.EVIDENCE_CANCELLED: "cancelled the evidence {name}",
+    Action.POLICY_CREATED: "created the policy {name}",
+    Action.POLICY_REVISED: "revised the policy {name}",
+    Action.REQUEST_OPENED: "opened the request {name}",
+    Action.REQUEST_GATES_EVALUATED: "evaluated the gates of {name}",
+    Action.REQUEST_SIGNED: "signed {name}",
+    Action.REQUEST_SIGN_REFUSED: "was not let sign {name}",
+    Action.REQUEST_APPROVED: "approved {name} with the last signature it needed",
+    Action.REQUEST_REJECTED: "rejected {name}",
+    Action.REQUEST_WITHDRAWN: "withdrew {name}",
+    Action.REQUEST_EXPIRED: "let {name} expire",
+    Action.REQUEST_INVALIDATED: "voided {name}, because its content changed",
+    Action.FINDING_OPENED: "opened the finding {name}",
+    Action.FINDING_UPDATED: "changed the finding {name}",
+    Action.FINDING_CLOSED: "closed the finding {name}",
+    Action.ROLLOUT_STARTED: "started the rollout {name}",
+    Action.ROLLOUT_STEP_INTENDED: "began a step of the rollout {name}",
+    Action.ROLLOUT_STEP_DONE: "finished a step of the rollout {name}",
+    Action.ROLLOUT_STEP_FAILED: "failed a step of the rollout {name}",
+    Action.ROLLOUT_PAUSED: "paused the rollout {name}",
+    Action.ROLLOUT_RESUMED: "resumed the rollout {name}",
+    Action.ROLLOUT_ABORTED: "aborted the rollout {name}",
+    Action.ROLLOUT_SUCCEEDED: "finished the rollout {name}",
+    Action.ROLLOUT_ROLLED_BACK: "rolled back {name}",
+    Action.ROLLOUT_NEEDS_OPERATOR: "called an operator to the rollout {name}",
+    Action.ROUTE_CREATED: "created the route {name}",
+    Action.ROUTE_CHANGED: "changed the route {name}",
+    Action.GATEWAY_CREATED: "created the gateway {name}",
+    Action.GATEWAY_CONFIG_REFUSED: "had its configuration refused by the gateway {name}",
+    Action.MONITOR_CREATED: "created the monitor {name}",
+    Action.MONITOR_UPDATED: "changed the monitor {name}",
+    Action.ALERT_RULE_CREATED: "created the alert rule {name}",
+    Action.ALERT_RULE_UPDATED: "changed the alert rule {name}",
+    Action.ALERT_OPENED: "raised the alert {name}",
+    Action.ALERT_ACKNOWLEDGED: "acknowledged the alert {name}",
+    Action.ALERT_RESOLVED: "resolved the alert {name}",
+    Action.LABELS_RECEIVED: "sent labels to {name}",
+    Action.PREDICTIONS_REFUSED: "had predictions for {name} refused",
+    Action.REPORT_RENDERED: "rendered the report {name}",
+    Action.DESTINATION_ALLOWED: "allowed calls to {name}",
+    Action.DESTINATION_REVOKED: "no longer allows calls to {name}",
+    Action.ADDRESS_REFUSED: "was not let call {name}",
+    Action.JOB_CANCELLED: "cancelled the job {name}",
+    Action.JOB_FAILED: "could not finish the job {name}",
+    Action.EXPORT_MADE: "exported {name}",
+    Action.AUDIT_VERIFIED: "verified {name}",
+}
+
+
+def phrase(
+    action: str, *, object_type: str, name: str, details: Mapping[str, Any] | None = None
+) -> str:
+    """What was done, after who did it; an action without its own words is named."""
+    shown = name or f"a {object_type.replace('_', ' ')}"
+    try:
+        known = PHRASES.get(Action(action))
+    except ValueError:
+        known = None
+    if known is None:
+        return f"did {action.replace('_', ' ').replace('.', ': ')} on {shown}"
+    text = known.replace("{name}", shown)
+    code = (details or {}).get("code")
+    return f"{text} ({str(code).replace('_', ' ')})" if code else text
