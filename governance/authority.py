@@ -38,9 +38,12 @@ class ApprovalAuthority:
             return []
         return list(
             Event.objects.filter(
-                object_type="promotion_request", object_id=str(promotion.uid),
+                object_type="promotion_request",
+                object_id=str(promotion.uid),
                 action__in=[Action.REQUEST_OPENED, Action.REQUEST_SIGNED, Action.REQUEST_APPROVED],
-            ).order_by("pk").values_list("pk", flat=True)
+            )
+            .order_by("pk")
+            .values_list("pk", flat=True)
         )
 
     def conclude(self, *, reference: str, outcome: str, rollout: Rollout) -> None:
@@ -54,7 +57,8 @@ class ApprovalAuthority:
             promotions.close(promotion, Status.CARRIED_OUT, f"Rollout {rollout.uid} succeeded.")
             _invalidate_overtaken(promotion)
         elif outcome == "rolled_back" and promotion.status in {
-            Status.APPROVED, Status.CARRIED_OUT,
+            Status.APPROVED,
+            Status.CARRIED_OUT,
         }:
             promotions.close(promotion, Status.ROLLED_BACK, rollout.reason or "It was rolled back.")
         else:
@@ -66,7 +70,12 @@ class ApprovalAliasGuard:
     """``registry.ports.AliasGuard``: what is live moves only by an approval or its rollout."""
 
     def why_not_move(
-        self, *, model: RegisteredModel, name: str, version: ModelVersion | None, reference: str,
+        self,
+        *,
+        model: RegisteredModel,
+        name: str,
+        version: ModelVersion | None,
+        reference: str,
         caller: Caller,
     ) -> str | None:
         kind, _, uid = reference.partition(":")
@@ -149,7 +158,8 @@ def _rollout(uid: str) -> Rollout | None:
         return None
     return (
         Rollout.objects.select_related("route__environment", "route__model")
-        .filter(uid=wanted).first()
+        .filter(uid=wanted)
+        .first()
     )
 
 
@@ -160,6 +170,7 @@ def _invalidate_overtaken(promotion: PromotionRequest) -> None:
     ).exclude(pk=promotion.pk)
     for other in others:
         promotions.invalidate(
-            other, reason=f"{promotion} went live after this was signed.",
+            other,
+            reason=f"{promotion} went live after this was signed.",
             actor=Actor.system("governance", workspace=promotion.workspace.slug),
         )

@@ -35,9 +35,7 @@ class Author:
         return f"unmapped:{sha256_hex(self.identity)}"
 
 
-def authors_of(
-    *, workspace: Workspace, version: ModelVersion, requested_by: User
-) -> list[Author]:
+def authors_of(*, workspace: Workspace, version: ModelVersion, requested_by: User) -> list[Author]:
     """The requester, who registered the version and answers for that, the version's authors, and
     the last editors of the model's and the version's card."""
     found = [
@@ -54,30 +52,39 @@ def _of_version(workspace: Workspace, version: ModelVersion) -> list[Author]:
     rows = list(VersionAuthor.objects.filter(version=version).select_related("user").order_by("pk"))
     unknown = {row.identity.lower() for row in rows if row.user is None}
     # A person who joined after the version was registered is still its author.
-    joined = {
-        user.email.lower(): user
-        for user in User.objects.filter(memberships__workspace=workspace)
-        .annotate(address=Lower("email")).filter(address__in=unknown).distinct()
-    } if unknown else {}
+    joined = (
+        {
+            user.email.lower(): user
+            for user in User.objects.filter(memberships__workspace=workspace)
+            .annotate(address=Lower("email"))
+            .filter(address__in=unknown)
+            .distinct()
+        }
+        if unknown
+        else {}
+    )
     return [
-        Author(row.role, row.identity, row.user or joined.get(row.identity.lower()))
-        for row in rows
+        Author(row.role, row.identity, row.user or joined.get(row.identity.lower())) for row in rows
     ]
 
 
 def _of_card(version: ModelVersion) -> list[Author]:
     edits = (
-        ("edited_model_card", "model", str(version.model_id),
-         [Action.MODEL_CREATED, Action.MODEL_UPDATED]),
+        (
+            "edited_model_card",
+            "model",
+            str(version.model_id),
+            [Action.MODEL_CREATED, Action.MODEL_UPDATED],
+        ),
         ("edited_version_card", "version", str(version.uid), [Action.VERSION_TAGGED]),
     )
     pids: list[tuple[str, str]] = []
     for how, object_type, object_id, actions in edits:
         pid = (
-            Event.objects.filter(
-                object_type=object_type, object_id=object_id, action__in=actions
-            )
-            .order_by("-pk").values_list("actor_pid", flat=True).first()
+            Event.objects.filter(object_type=object_type, object_id=object_id, action__in=actions)
+            .order_by("-pk")
+            .values_list("actor_pid", flat=True)
+            .first()
         )
         if pid is not None and not pid.startswith("system:"):
             pids.append((how, pid))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from registry.models import Environment, ModelVersion
 
 #: Model kinds whose evidence this house can make: one score per row.
-MEASURABLE_KINDS = frozenset({"binary"}) | REGRESSION_KINDS
+MEASURABLE_KINDS = frozenset({"binary", "rule", "vendor", "anomaly"}) | REGRESSION_KINDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,9 @@ class Need:
     dataset: str = ""
     groups: tuple[str, ...] = ()
 
+    def __str__(self) -> str:
+        return f"{self.kind} on {self.dataset}" if self.dataset else self.kind
+
 
 @dataclass(frozen=True, slots=True)
 class Subject:
@@ -40,6 +43,7 @@ class Subject:
     environment: Environment
     live: ModelVersion | None
     body: dict[str, Any]
+    refusals: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -85,8 +89,9 @@ def gather(subject: Subject) -> Gathered:
     wanted = needs(body, kind=model.kind, has_live=live is not None)
     names = {need.dataset for need in wanted if need.dataset}
     datasets = set(
-        Dataset.objects.filter(workspace=model.workspace_id, name__in=names)
-        .values_list("name", flat=True)
+        Dataset.objects.filter(workspace=model.workspace_id, name__in=names).values_list(
+            "name", flat=True
+        )
     )
     rows = _rows(version, live, wanted, names)
     chosen: dict[tuple[str, str], Evidence] = {}
@@ -146,7 +151,9 @@ def _findings(version: ModelVersion) -> dict[str, int]:
 
 
 def _rows(
-    version: ModelVersion, live: ModelVersion | None, wanted: Iterable[Need],
+    version: ModelVersion,
+    live: ModelVersion | None,
+    wanted: Iterable[Need],
     names: Collection[str],
 ) -> list[Evidence]:
     versions = [version.pk] + ([live.pk] if live is not None else [])
@@ -164,7 +171,8 @@ def _best(
 ) -> Evidence | None:
     """The newest complete row that counts; else one on its way; else the newest that failed."""
     fitting = [
-        row for row in rows
+        row
+        for row in rows
         if row.kind == need.kind
         and row.origin in origins
         and (not need.dataset or (row.dataset is not None and row.dataset.name == need.dataset))
@@ -189,7 +197,10 @@ def groups_of(evidence: Evidence) -> set[str]:
 
 
 def _source(
-    evidence: Evidence | None, need: Need, subject: Subject, datasets: Collection[str],
+    evidence: Evidence | None,
+    need: Need,
+    subject: Subject,
+    datasets: Collection[str],
     rows: Iterable[Evidence],
 ) -> Source:
     if evidence is None:
@@ -210,11 +221,13 @@ def _why_missing(
     version, live = subject.version, subject.live
     if need.dataset and need.dataset not in datasets:
         return Source(
-            Have.MISSING, reason=f"there is no dataset “{need.dataset}” in this workspace",
+            Have.MISSING,
+            reason=f"there is no dataset “{need.dataset}” in this workspace",
             remedy=f"Upload the dataset “{need.dataset}”.",
         )
     without = [
-        item.number for item in ([version, live] if need.kind == "differential" else [version])
+        item.number
+        for item in ([version, live] if need.kind == "differential" else [version])
         if item is not None and serving.endpoint_for(item) is None
     ]
     if without:
@@ -225,14 +238,15 @@ def _why_missing(
             reason=f"version {names} has no endpoint, and no predictions were uploaded",
             remedy=f"Register an endpoint for version {names}{upload}.",
         )
-    reported = any(
-        row.kind == need.kind and row.origin == Evidence.Origin.REPORTED for row in rows
-    )
+    if refusal := subject.refusals.get(str(need)):
+        return Source(Have.MISSING, reason=refusal, remedy="Put that right, then ask again.")
+    reported = any(row.kind == need.kind and row.origin == Evidence.Origin.REPORTED for row in rows)
     return Source(
         Have.MISSING,
         reason=(
             "there are only reported figures, which do not count under this policy"
-            if reported else "it was not asked for"
+            if reported
+            else "it was not asked for"
         ),
         remedy="Ask for it.",
     )

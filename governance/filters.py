@@ -28,7 +28,9 @@ class PromotionRequestFilter(django_filters.FilterSet):
 class FindingFilter(django_filters.FilterSet):
     """By state, severity, model, and whether the date has passed."""
 
-    state = django_filters.ChoiceFilter(choices=Finding.State.choices, empty_label="open and closed")
+    state = django_filters.ChoiceFilter(
+        choices=Finding.State.choices, empty_label="open and closed"
+    )
     severity = django_filters.ChoiceFilter(
         choices=Finding.Severity.choices, empty_label="any severity"
     )
@@ -42,7 +44,5 @@ class FindingFilter(django_filters.FilterSet):
     def filter_overdue(
         self, queryset: QuerySet[Finding], name: str, value: bool
     ) -> QuerySet[Finding]:
-        late: dict[str, Any] = {
-            "state": Finding.State.OPEN, "due_on__lt": timezone.now().date()
-        }
+        late: dict[str, Any] = {"state": Finding.State.OPEN, "due_on__lt": timezone.now().date()}
         return queryset.filter(**late) if value else queryset.exclude(**late)

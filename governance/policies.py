@@ -85,7 +85,9 @@ def choices(caller: Caller, promotion: PromotionRequest, found: list[Slot]) -> l
     ]
 
 
-def refuse_role(caller: Caller, promotion: PromotionRequest, found: list[Slot]) -> DomainError | None:
+def refuse_role(
+    caller: Caller, promotion: PromotionRequest, found: list[Slot]
+) -> DomainError | None:
     """The caller must hold a role whose signature is still missing."""
     if choices(caller, promotion, found):
         return None
@@ -99,14 +101,16 @@ def refuse_role(caller: Caller, promotion: PromotionRequest, found: list[Slot]) 
 
 
 def why_not_approve(
-    caller: Caller, promotion: PromotionRequest, *, gates: list[GateResult] | None = None,
+    caller: Caller,
+    promotion: PromotionRequest,
+    *,
+    gates: list[GateResult] | None = None,
     found: list[Slot] | None = None,
 ) -> DomainError | None:
     """Why this caller cannot approve now, the first reason; None when they can."""
     found = slots([promotion])[promotion.pk] if found is None else found
-    return (
-        why_not_sign(caller, promotion, found)
-        or refuse_gates(gates_of(promotion) if gates is None else gates)
+    return why_not_sign(caller, promotion, found) or refuse_gates(
+        gates_of(promotion) if gates is None else gates
     )
 
 

@@ -27,9 +27,11 @@ def on_endpoint_ready(sender: Any, *, endpoint: Any, **_: Any) -> None:
 
 def on_dataset_ready(sender: Any, *, dataset: Any, **_: Any) -> None:
     """Requests whose policy names a dataset that was missing ask for their evidence now."""
-    waiting = PromotionRequest.objects.open().filter(
-        workspace=dataset.workspace_id, gates__state="could_not_compute"
-    ).distinct()
+    waiting = (
+        PromotionRequest.objects.open()
+        .filter(workspace=dataset.workspace_id, gates__state="could_not_compute")
+        .distinct()
+    )
     _refresh(waiting, ask=True)
 
 

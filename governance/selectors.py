@@ -72,9 +72,7 @@ def get_promotion_by_uid(workspace: Workspace, uid: UUID) -> PromotionRequest:
 def current_revisions(workspace: Workspace) -> list[PolicyRevision]:
     """The newest revision of every policy that is not retired, by name; one query."""
     return sorted(
-        PolicyRevision.objects.filter(
-            policy__workspace=workspace, policy__retired_at__isnull=True
-        )
+        PolicyRevision.objects.filter(policy__workspace=workspace, policy__retired_at__isnull=True)
         .select_related("policy")
         .order_by("policy_id", "-number")
         .distinct("policy_id"),
@@ -84,9 +82,11 @@ def current_revisions(workspace: Workspace) -> list[PolicyRevision]:
 
 def get_policy(workspace: Workspace, name: str) -> Policy:
     """The policy of that name. Raises: NotFound."""
-    found = Policy.objects.filter(workspace=workspace, name=name).first() if (
-        "\x00" not in name
-    ) else None
+    found = (
+        Policy.objects.filter(workspace=workspace, name=name).first()
+        if ("\x00" not in name)
+        else None
+    )
     if found is None:
         raise NotFound(f"There is no policy “{name[:100]}” here.")
     return found
@@ -131,9 +131,7 @@ def slots(promotions: Iterable[PromotionRequest]) -> dict[int, list[Slot]]:
 
 def _people_by_role(rows: Iterable[PromotionRequest]) -> dict[tuple[int, str], list[User]]:
     rows = list(rows)
-    roles = {
-        item["role"] for row in rows for item in row.policy_revision.body["approvals"]
-    }
+    roles = {item["role"] for row in rows for item in row.policy_revision.body["approvals"]}
     people: dict[tuple[int, str], list[User]] = {}
     if not roles:
         return people
@@ -150,7 +148,9 @@ def _people_by_role(rows: Iterable[PromotionRequest]) -> dict[tuple[int, str], l
 
 
 def _slots_of(
-    row: PromotionRequest, signatures: list[Signature], authors: set[int],
+    row: PromotionRequest,
+    signatures: list[Signature],
+    authors: set[int],
     people: dict[tuple[int, str], list[User]],
 ) -> list[Slot]:
     here = [item for item in signatures if item.round == row.round]
@@ -159,16 +159,16 @@ def _slots_of(
     for item in row.policy_revision.body["approvals"]:
         role = item["role"]
         candidates = [
-            user for user in people.get((row.workspace_id, role), [])
+            user
+            for user in people.get((row.workspace_id, role), [])
             if user.pk not in authors and user.pk not in done
         ]
         counted = [
-            signature for signature in here
+            signature
+            for signature in here
             if signature.role == role and signature.verdict == Signature.Verdict.APPROVE
         ]
-        found.append(
-            Slot(role, Role(role).label, item["count"], tuple(counted), tuple(candidates))
-        )
+        found.append(Slot(role, Role(role).label, item["count"], tuple(counted), tuple(candidates)))
     return found
 
 
@@ -184,6 +184,4 @@ def gates_of(promotion: PromotionRequest) -> list[GateResult]:
 
 def signatures_of(promotion: PromotionRequest) -> list[Signature]:
     """Every signature ever given, oldest first; those of an earlier round are void."""
-    return list(
-        Signature.objects.filter(promotion=promotion).select_related("user").order_by("pk")
-    )
+    return list(Signature.objects.filter(promotion=promotion).select_related("user").order_by("pk"))

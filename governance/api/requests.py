@@ -61,16 +61,15 @@ class PromotionRequestViewSet(viewsets.ReadOnlyModelViewSet[PromotionRequest]):
         return selectors.promotions(caller_of(self.request).workspace)
 
     def get_object(self) -> PromotionRequest:
-        return selectors.get_promotion_by_uid(
-            caller_of(self.request).workspace, self.kwargs["uid"]
-        )
+        return selectors.get_promotion_by_uid(caller_of(self.request).workspace, self.kwargs["uid"])
 
     @extend_schema(summary="One request: gates, approvals, clearance", responses=api.RequestOut)
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return Response(request_data(self.get_object()))
 
     @extend_schema(
-        summary="Ask for a version to be promoted", request=api.RequestIn,
+        summary="Ask for a version to be promoted",
+        request=api.RequestIn,
         responses={201: api.RequestOut},
     )
     def create(self, request: Request, version: str | None = None) -> Response:
@@ -108,8 +107,11 @@ class PromotionRequestViewSet(viewsets.ReadOnlyModelViewSet[PromotionRequest]):
         if found.state == "cleared":
             return Response(data, headers=headers)
         body = problem(
-            409, title="Not cleared", code=found.state.value,
-            detail=" ".join(item.message for item in found.reasons), **data,
+            409,
+            title="Not cleared",
+            code=found.state.value,
+            detail=" ".join(item.message for item in found.reasons),
+            **data,
         )
         return Response(body, status=409, content_type=CONTENT_TYPE, headers=headers)
 
@@ -133,27 +135,26 @@ class PromotionRequestViewSet(viewsets.ReadOnlyModelViewSet[PromotionRequest]):
         """By who asked, the model's owner or an administrator; open or approved."""
         given = _read(api.WithdrawIn, request)
         promotion = promotions.withdraw(
-            caller=caller_of(request), promotion=self.get_object(),
+            caller=caller_of(request),
+            promotion=self.get_object(),
             reason=given.get("reason", ""),
         )
         return Response(request_data(promotion))
 
-    @extend_schema(
-        summary="Ask again for missing evidence", request=None, responses=api.RequestOut
-    )
+    @extend_schema(summary="Ask again for missing evidence", request=None, responses=api.RequestOut)
     @action(detail=True, methods=["post"])
     def ask(self, request: Request, uid: UUID, version: str | None = None) -> Response:
         """Asks for what is missing or failed, and evaluates the gates again."""
-        promotion = promotions.refresh_gates(
-            self.get_object(), caller=caller_of(request), ask=True
-        )
+        promotion = promotions.refresh_gates(self.get_object(), caller=caller_of(request), ask=True)
         return Response(request_data(promotion))
 
     def _signed(self, request: Request, service: Any, given: dict[str, Any]) -> Response:
         session = getattr(request._request, "session", None)
         promotion = service(
-            caller=caller_of(request), promotion=self.get_object(),
-            session_key=(session.session_key or "") if session is not None else "", **given,
+            caller=caller_of(request),
+            promotion=self.get_object(),
+            session_key=(session.session_key or "") if session is not None else "",
+            **given,
         )
         return Response(request_data(promotion))
 
@@ -174,9 +175,13 @@ def record_refusal(request: Any, uid: UUID | None, error: DomainError) -> None:
     if promotion is None:
         return
     audit.refuse(
-        Action.REQUEST_SIGN_REFUSED, actor=caller.actor, workspace=caller.workspace.slug,
-        object_type="promotion_request", object_id=str(promotion.uid),
-        object_name=f"{promotion} {promotion.title}", code=error.code,
+        Action.REQUEST_SIGN_REFUSED,
+        actor=caller.actor,
+        workspace=caller.workspace.slug,
+        object_type="promotion_request",
+        object_id=str(promotion.uid),
+        object_name=f"{promotion} {promotion.title}",
+        code=error.code,
     )
 
 

@@ -32,8 +32,15 @@ class RevisionOut(serializers.ModelSerializer[PolicyRevision]):
     class Meta:
         model = PolicyRevision
         fields = (
-            "number", "digest", "tiers", "environment", "kinds", "source", "body",
-            "created_by_label", "created_at",
+            "number",
+            "digest",
+            "tiers",
+            "environment",
+            "kinds",
+            "source",
+            "body",
+            "created_by_label",
+            "created_at",
         )
 
 
@@ -81,7 +88,10 @@ class WithdrawIn(StrictSerializer):
 class ClearanceIn(StrictSerializer):
     digest = serializers.CharField(max_length=200, help_text="release digest about to be deployed")
     wait = serializers.IntegerField(
-        min_value=0, max_value=60, required=False, default=0,
+        min_value=0,
+        max_value=60,
+        required=False,
+        default=0,
         help_text="seconds to wait for an answer that is final",
     )
 
@@ -107,8 +117,19 @@ class GateOut(serializers.ModelSerializer[GateResult]):
     class Meta:
         model = GateResult
         fields = (
-            "name", "title", "state", "severity", "comparison", "observed", "lower", "upper",
-            "limit", "live_value", "explanation", "remedy", "evidence",
+            "name",
+            "title",
+            "state",
+            "severity",
+            "comparison",
+            "observed",
+            "lower",
+            "upper",
+            "limit",
+            "live_value",
+            "explanation",
+            "remedy",
+            "evidence",
         )
 
 
@@ -135,9 +156,7 @@ class RequestRowOut(serializers.ModelSerializer[PromotionRequest]):
     model = serializers.CharField(source="model.name")
     version = serializers.IntegerField(source="version.number")
     environment = serializers.CharField(source="environment.name")
-    replaces = serializers.IntegerField(
-        source="live_version.number", allow_null=True, default=None
-    )
+    replaces = serializers.IntegerField(source="live_version.number", allow_null=True, default=None)
     policy = serializers.CharField(source="policy_revision.policy.name")
     policy_revision = serializers.IntegerField(source="policy_revision.number")
     requested_by = serializers.CharField(source="requested_by.get_full_name")
@@ -149,9 +168,24 @@ class RequestRowOut(serializers.ModelSerializer[PromotionRequest]):
     class Meta:
         model = PromotionRequest
         fields: tuple[str, ...] = (
-            "uid", "number", "status", "model", "version", "environment", "replaces", "digest",
-            "round", "release_digest", "policy", "policy_revision", "requested_by",
-            "requested_through", "opened_at", "valid_until", "closed_at", "closed_reason",
+            "uid",
+            "number",
+            "status",
+            "model",
+            "version",
+            "environment",
+            "replaces",
+            "digest",
+            "round",
+            "release_digest",
+            "policy",
+            "policy_revision",
+            "requested_by",
+            "requested_through",
+            "opened_at",
+            "valid_until",
+            "closed_at",
+            "closed_reason",
             "rollout",
         )
 
@@ -167,7 +201,12 @@ class RequestOut(RequestRowOut):
 
     class Meta(RequestRowOut.Meta):
         fields = (
-            *RequestRowOut.Meta.fields, "comment", "gates", "approvals", "meanings", "clearance",
+            *RequestRowOut.Meta.fields,
+            "comment",
+            "gates",
+            "approvals",
+            "meanings",
+            "clearance",
             "links",
         )
 
@@ -251,7 +290,22 @@ class FindingOut(serializers.ModelSerializer[Finding]):
     class Meta:
         model = Finding
         fields = (
-            "uid", "number", "severity", "state", "title", "description", "due_on", "owner",
-            "model", "version", "request", "source", "reference", "opened_by_label", "opened_at",
-            "resolution", "closed_by", "closed_at",
+            "uid",
+            "number",
+            "severity",
+            "state",
+            "title",
+            "description",
+            "due_on",
+            "owner",
+            "model",
+            "version",
+            "request",
+            "source",
+            "reference",
+            "opened_by_label",
+            "opened_at",
+            "resolution",
+            "closed_by",
+            "closed_at",
         )

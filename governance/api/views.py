@@ -50,9 +50,7 @@ class PolicyViewSet(viewsets.ReadOnlyModelViewSet[Policy]):
         workspace = caller_of(self.request).workspace
         return Policy.objects.filter(workspace=workspace).prefetch_related("revisions")
 
-    @extend_schema(
-        summary="Write a policy", request=api.PolicyIn, responses={201: api.PolicyOut}
-    )
+    @extend_schema(summary="Write a policy", request=api.PolicyIn, responses={201: api.PolicyOut})
     def create(self, request: Request, version: str | None = None) -> Response:
         """``source`` is YAML or JSON; every problem comes back with its field and line."""
         given = _read(api.PolicyIn, request)
@@ -60,7 +58,8 @@ class PolicyViewSet(viewsets.ReadOnlyModelViewSet[Policy]):
         return Response(api.PolicyOut(policy).data, status=201)
 
     @extend_schema(
-        summary="Give a policy its next revision", request=api.RevisionIn,
+        summary="Give a policy its next revision",
+        request=api.RevisionIn,
         responses={201: api.RevisionOut},
     )
     @action(detail=True, methods=["post"])
@@ -99,9 +98,7 @@ class FindingViewSet(viewsets.ReadOnlyModelViewSet[Finding]):
             return self.queryset
         return selectors.findings(caller_of(self.request).workspace)
 
-    @extend_schema(
-        summary="Open a finding", request=api.FindingIn, responses={201: api.FindingOut}
-    )
+    @extend_schema(summary="Open a finding", request=api.FindingIn, responses={201: api.FindingOut})
     def create(self, request: Request, version: str | None = None) -> Response:
         """Without ``due_on`` its severity sets the date; without ``owner`` the model's has it."""
         given = _read(api.FindingIn, request)
@@ -119,7 +116,8 @@ class FindingViewSet(viewsets.ReadOnlyModelViewSet[Finding]):
         return Response(api.FindingOut(finding).data, status=201)
 
     @extend_schema(
-        summary="Change severity, date or owner", request=api.FindingChangeIn,
+        summary="Change severity, date or owner",
+        request=api.FindingChangeIn,
         responses=api.FindingOut,
     )
     def partial_update(self, request: Request, uid: UUID, version: str | None = None) -> Response:
@@ -138,9 +136,7 @@ class FindingViewSet(viewsets.ReadOnlyModelViewSet[Finding]):
     def close(self, request: Request, uid: UUID, version: str | None = None) -> Response:
         """What was done about it; the finding stays in the list of closed ones."""
         given = _read(api.FindingCloseIn, request)
-        finding = findings.close(
-            caller=caller_of(request), finding=self._finding(uid), **given
-        )
+        finding = findings.close(caller=caller_of(request), finding=self._finding(uid), **given)
         return Response(api.FindingOut(finding).data)
 
     def _finding(self, uid: UUID) -> Finding:

@@ -90,7 +90,11 @@ class Verdict:
 
 
 _WORST_FIRST = (
-    State.FAILS, State.COULD_NOT_COMPUTE, State.WAITING, State.PASSES, State.NOT_APPLICABLE,
+    State.FAILS,
+    State.COULD_NOT_COMPUTE,
+    State.WAITING,
+    State.PASSES,
+    State.NOT_APPLICABLE,
 )
 
 
@@ -125,9 +129,7 @@ def judge_one(condition: Condition, facts: Facts) -> Verdict:
 def _card(facts: Facts) -> Verdict:
     if facts.card_missing:
         missing = _and(facts.card_missing)
-        return Verdict(
-            State.FAILS, f"The card lacks {missing}.", remedy=f"Write {missing}."
-        )
+        return Verdict(State.FAILS, f"The card lacks {missing}.", remedy=f"Write {missing}.")
     return Verdict(State.PASSES, "Purpose, owner and both descriptions are there.")
 
 
@@ -150,7 +152,8 @@ def _explanation(facts: Facts) -> Verdict:
         return absent
     features = len(source.result.get("features", []))
     return Verdict(
-        State.PASSES, f"There is an explanation over {features} features.",
+        State.PASSES,
+        f"There is an explanation over {features} features.",
         evidence_id=source.evidence_id,
     )
 
@@ -202,8 +205,12 @@ def _measured(condition: Condition, facts: Facts) -> Verdict:
         State.PASSES if holds else State.FAILS,
         _sentence(condition, value, lower, upper, compared, holds),
         remedy="" if holds else _remedy(condition),
-        observed=value, lower=lower, upper=upper, live_value=live_value,
-        is_worse_than_live=worse, evidence_id=source.evidence_id,
+        observed=value,
+        lower=lower,
+        upper=upper,
+        live_value=live_value,
+        is_worse_than_live=worse,
+        evidence_id=source.evidence_id,
     )
 
 
@@ -243,7 +250,8 @@ def _why_absent(condition: Condition, result: Mapping[str, Any]) -> str:
     if condition.family is not Family.FAIRNESS:
         return ""
     small = [
-        str(item.get("value", "")) for item in result.get("too_small", [])
+        str(item.get("value", ""))
+        for item in result.get("too_small", [])
         if isinstance(item, Mapping) and item.get("column") == condition.argument
     ]
     return f": too few rows of {_and(small)}" if small else ""
@@ -266,7 +274,9 @@ def _against_live(
         if isinstance(delta, Mapping) and _number(delta.get("baseline")) is not None:
             ends = [_number(delta.get("lower95")), _number(delta.get("upper95"))]
             known = [sign * end for end in ends if end is not None]
-            worse = max(known) < 0 if len(known) == 2 else sign * (_number(delta.get("delta")) or 0) < 0
+            worse = (
+                max(known) < 0 if len(known) == 2 else sign * (_number(delta.get("delta")) or 0) < 0
+            )
             return _number(delta.get("baseline")), worse
     if condition.family is Family.DELTA:
         return None, False
@@ -278,8 +288,12 @@ def _against_live(
 
 
 def _sentence(
-    condition: Condition, value: float, lower: float | None, upper: float | None,
-    compared: float, holds: bool,
+    condition: Condition,
+    value: float,
+    lower: float | None,
+    upper: float | None,
+    compared: float,
+    holds: bool,
 ) -> str:
     show = _percent if condition.is_percent else _decimal
     if condition.family is Family.DELTA:
@@ -295,7 +309,9 @@ def _sentence(
 
 def _remedy(condition: Condition) -> str:
     if condition.family is Family.EVALUATION:
-        return f"A version whose {condition.title} on {condition.dataset} is {condition.limit_text}."
+        return (
+            f"A version whose {condition.title} on {condition.dataset} is {condition.limit_text}."
+        )
     if condition.family is Family.DELTA:
         return "A version that is no worse than the live one by more than the limit."
     if condition.family is Family.FLIPS:

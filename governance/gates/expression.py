@@ -238,8 +238,16 @@ def _condition(reader: _Reader) -> Condition:
                 )
             return _measured(reader, Family.DELTA, name, "", bound)
         return _measured(reader, Family.EVALUATION, name, "", bound)
-    known = ", ".join([*METRICS, *FAIRNESS, "decision_flips(live)", "findings.open_high",
-                       "card.complete", "explanation.present"])
+    known = ", ".join(
+        [
+            *METRICS,
+            *FAIRNESS,
+            "decision_flips(live)",
+            "findings.open_high",
+            "card.complete",
+            "explanation.present",
+        ]
+    )
     raise ExpressionError(f"“{name}” is not known here; known are {known}", start)
 
 

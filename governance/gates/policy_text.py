@@ -1,7 +1,7 @@
 """A policy's text, checked and parsed into the body that a revision keeps. Pure: no database.
 
 The body's keys: ``policy`` (name), ``for`` {tiers, environment, kinds}, ``counts_as_evidence``,
-``dataset`` (for gates that name none), ``gates`` [{check, severity}], ``approvals`` [{role,
+``dataset`` (for gates that name none), ``segments`` (columns by which flips are counted), ``gates`` [{check, severity}], ``approvals`` [{role,
 count}], ``meanings`` {role: [text]}, ``valid_for_s``, ``plan`` (what delivery is given; empty:
 approval only).
 """
@@ -20,13 +20,26 @@ from governance.gates.yaml_lines import Document, Path, YamlError, read
 
 ORIGINS = ("measured", "computed", "reported")
 KINDS = (
-    "binary", "multiclass", "regression", "ranking", "forecasting", "recommendation", "anomaly",
-    "text", "image", "generative", "rule", "vendor",
+    "binary",
+    "multiclass",
+    "regression",
+    "ranking",
+    "forecasting",
+    "recommendation",
+    "anomaly",
+    "text",
+    "image",
+    "generative",
+    "rule",
+    "vendor",
 )
 SEVERITIES = ("block", "warn")
 SIGNING_ROLES = tuple(sorted(role.value for role in RULES[Capability.REQUEST_SIGN].roles))
 DEFAULT_MEANINGS: dict[str, list[str]] = {
-    "validator": ["I validated this version independently", "I reviewed somebody else's validation"],
+    "validator": [
+        "I validated this version independently",
+        "I reviewed somebody else's validation",
+    ],
     "risk_officer": ["I accept the residual risk", "The model risk is within appetite"],
     "business_owner": ["I want this version in use and answer for its outcome"],
     "privacy_officer": ["Its use of personal data is lawful and minimal"],
@@ -34,10 +47,19 @@ DEFAULT_MEANINGS: dict[str, list[str]] = {
 MAX_GATES = 50
 MAX_SIGNERS = 10
 _DURATION = re.compile(r"^(\d{1,4})\s*(d|h|m|min|s)$")
+_NAME = re.compile(r"^\w[^/\x00-\x1f]*$")
 _SECONDS = {"d": 86_400, "h": 3_600, "m": 60, "min": 60, "s": 1}
 _KEYS = (
-    "policy", "for", "counts_as_evidence", "dataset", "gates", "approvals", "meanings",
-    "valid_for", "rollout",
+    "policy",
+    "for",
+    "counts_as_evidence",
+    "dataset",
+    "segments",
+    "gates",
+    "approvals",
+    "meanings",
+    "valid_for",
+    "rollout",
 )
 
 
@@ -50,8 +72,10 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        return f"line {self.line}, {self.field}: {self.message}" if self.field else (
-            f"line {self.line}: {self.message}"
+        return (
+            f"line {self.line}, {self.field}: {self.message}"
+            if self.field
+            else (f"line {self.line}: {self.message}")
         )
 
 
@@ -125,16 +149,27 @@ def parse(text: str) -> dict[str, Any]:
     check = _Checker(document)
     data = check.mapping(document.data, (), _KEYS)
     body: dict[str, Any] = {
-        "policy": check.text(data.get("policy"), ("policy",), "the policy's name"),
+        "policy": _name(check, data.get("policy")),
         "for": _scope(check, data.get("for")),
         "counts_as_evidence": _choices(
-            check, data.get("counts_as_evidence", ["measured", "computed"]),
-            ("counts_as_evidence",), ORIGINS,
+            check,
+            data.get("counts_as_evidence", ["measured", "computed"]),
+            ("counts_as_evidence",),
+            ORIGINS,
         ),
         "dataset": (
             check.text(data["dataset"], ("dataset",), "a dataset's name")
-            if "dataset" in data else ""
+            if "dataset" in data
+            else ""
         ),
+        "segments": [
+            check.text(item, ("segments", i), "a column's name")
+            for i, item in enumerate(
+                check.listing(data["segments"], ("segments",), "columns")
+                if "segments" in data
+                else []
+            )
+        ],
         "gates": _gates(check, data.get("gates")),
         "approvals": _approvals(check, data.get("approvals")),
         "meanings": {},
@@ -157,6 +192,13 @@ def conditions(gate: dict[str, Any], body: dict[str, Any]) -> tuple[expression.C
         replace(item, dataset=item.dataset or body["dataset"]) if item.needs_dataset else item
         for item in expression.parse(gate["check"])
     )
+
+
+def _name(check: _Checker, value: Any) -> str:
+    name = check.text(value, ("policy",), "the policy's name")
+    if name and not _NAME.match(name):
+        check.wrong(("policy",), "a name begins with a letter or digit and holds no “/”")
+    return name
 
 
 def _scope(check: _Checker, value: Any) -> dict[str, Any]:
@@ -251,9 +293,7 @@ def _approvals(check: _Checker, value: Any) -> list[dict[str, Any]]:
     return [{"role": role, "count": count} for role, count in found.items()]
 
 
-def _meanings(
-    check: _Checker, value: Any, approvals: list[dict[str, Any]]
-) -> dict[str, list[str]]:
+def _meanings(check: _Checker, value: Any, approvals: list[dict[str, Any]]) -> dict[str, list[str]]:
     roles = tuple(item["role"] for item in approvals)
     given = check.mapping(value, ("meanings",), roles) if value else {}
     meanings: dict[str, list[str]] = {}
@@ -285,7 +325,9 @@ def _plan(check: _Checker, value: Any) -> dict[str, Any]:
         step_path: Path = (*path, "steps", i)
         step = dict(defaults)
         if isinstance(item, dict):
-            given = check.mapping(item, step_path, ("weight", "min_answers", "min_time", "max_time"))
+            given = check.mapping(
+                item, step_path, ("weight", "min_answers", "min_time", "max_time")
+            )
             if "min_answers" in given:
                 step["min_answers"] = check.whole(given["min_answers"], step_path, 0, 10_000_000)
             for name in ("min", "max"):

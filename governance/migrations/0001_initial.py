@@ -9,264 +9,713 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
-        ('evaluation', '0001_initial'),
-        ('registry', '0001_initial'),
+        ("accounts", "0001_initial"),
+        ("evaluation", "0001_initial"),
+        ("registry", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Counter',
+            name="Counter",
             fields=[
-                ('workspace', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='+', serialize=False, to='accounts.workspace')),
-                ('next_request', models.PositiveIntegerField(default=1)),
-                ('next_finding', models.PositiveIntegerField(default=1)),
+                (
+                    "workspace",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        primary_key=True,
+                        related_name="+",
+                        serialize=False,
+                        to="accounts.workspace",
+                    ),
+                ),
+                ("next_request", models.PositiveIntegerField(default=1)),
+                ("next_finding", models.PositiveIntegerField(default=1)),
             ],
         ),
         migrations.CreateModel(
-            name='Policy',
+            name="Policy",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uid', models.UUIDField(default=common.ids.uuid7, editable=False, unique=True)),
-                ('name', models.CharField(max_length=255)),
-                ('next_revision', models.PositiveIntegerField(default=1)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('retired_at', models.DateTimeField(blank=True, null=True)),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='policies', to='accounts.workspace')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("uid", models.UUIDField(default=common.ids.uuid7, editable=False, unique=True)),
+                ("name", models.CharField(max_length=255)),
+                ("next_revision", models.PositiveIntegerField(default=1)),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                ("retired_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="policies",
+                        to="accounts.workspace",
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'policies',
-                'ordering': ['name'],
+                "verbose_name_plural": "policies",
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='PolicyRevision',
+            name="PolicyRevision",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField()),
-                ('source', models.TextField(help_text='YAML or JSON as written')),
-                ('body', models.JSONField()),
-                ('digest', models.CharField(max_length=71)),
-                ('tiers', django.contrib.postgres.fields.ArrayField(base_field=models.PositiveSmallIntegerField(), help_text='materiality tiers it is for', size=None)),
-                ('environment', models.CharField(help_text='name of the environment it is for', max_length=64)),
-                ('kinds', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=16), help_text='model kinds; empty means all', size=None)),
-                ('created_by_pid', models.CharField(max_length=64)),
-                ('created_by_label', models.CharField(blank=True, max_length=200)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('policy', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='revisions', to='governance.policy')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("number", models.PositiveIntegerField()),
+                ("source", models.TextField(help_text="YAML or JSON as written")),
+                ("body", models.JSONField()),
+                ("digest", models.CharField(max_length=71)),
+                (
+                    "tiers",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.PositiveSmallIntegerField(),
+                        help_text="materiality tiers it is for",
+                        size=None,
+                    ),
+                ),
+                (
+                    "environment",
+                    models.CharField(help_text="name of the environment it is for", max_length=64),
+                ),
+                (
+                    "kinds",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=16),
+                        help_text="model kinds; empty means all",
+                        size=None,
+                    ),
+                ),
+                ("created_by_pid", models.CharField(max_length=64)),
+                ("created_by_label", models.CharField(blank=True, max_length=200)),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                (
+                    "policy",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="revisions",
+                        to="governance.policy",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['policy_id', '-number'],
+                "ordering": ["policy_id", "-number"],
             },
         ),
         migrations.CreateModel(
-            name='PromotionRequest',
+            name="PromotionRequest",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uid', models.UUIDField(default=common.ids.uuid7, editable=False, unique=True)),
-                ('number', models.PositiveIntegerField()),
-                ('status', models.CharField(choices=[('open', 'Open'), ('approved', 'Approved'), ('rejected', 'Rejected'), ('withdrawn', 'Withdrawn'), ('expired', 'Expired'), ('invalidated', 'No longer valid'), ('carried_out', 'Carried out'), ('rolled_back', 'Rolled back')], default='open', max_length=16)),
-                ('release_digest', models.CharField(max_length=71)),
-                ('content', models.TextField(help_text='canonical JSON of what is signed')),
-                ('digest', models.CharField(help_text='of content: what a signature names', max_length=71)),
-                ('round', models.PositiveIntegerField(default=1, help_text='goes up when content changes')),
-                ('plan', models.JSONField(default=dict, help_text='rollout plan of the frozen policy')),
-                ('comment', models.TextField(blank=True)),
-                ('opened_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('signable_since', models.DateTimeField(blank=True, help_text='since when no gate has stood in the way, this round', null=True)),
-                ('valid_until', models.DateTimeField(help_text='an open request lapses then; set anew when it is approved')),
-                ('closed_at', models.DateTimeField(blank=True, help_text='when it left the queue', null=True)),
-                ('closed_reason', models.TextField(blank=True)),
-                ('rollout_uid', models.UUIDField(blank=True, help_text='the rollout it started', null=True)),
-                ('environment', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='registry.environment')),
-                ('live_version', models.ForeignKey(blank=True, help_text='what it would replace; null for a first release', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='registry.modelversion')),
-                ('model', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='promotions', to='registry.registeredmodel')),
-                ('policy_revision', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='promotions', to='governance.policyrevision')),
-                ('requested_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('requested_through', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.serviceaccount')),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='promotions', to='registry.modelversion')),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='promotions', to='accounts.workspace')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("uid", models.UUIDField(default=common.ids.uuid7, editable=False, unique=True)),
+                ("number", models.PositiveIntegerField()),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("open", "Open"),
+                            ("approved", "Approved"),
+                            ("rejected", "Rejected"),
+                            ("withdrawn", "Withdrawn"),
+                            ("expired", "Expired"),
+                            ("invalidated", "No longer valid"),
+                            ("carried_out", "Carried out"),
+                            ("rolled_back", "Rolled back"),
+                        ],
+                        default="open",
+                        max_length=16,
+                    ),
+                ),
+                ("release_digest", models.CharField(max_length=71)),
+                ("content", models.TextField(help_text="canonical JSON of what is signed")),
+                (
+                    "digest",
+                    models.CharField(help_text="of content: what a signature names", max_length=71),
+                ),
+                (
+                    "round",
+                    models.PositiveIntegerField(
+                        default=1, help_text="goes up when content changes"
+                    ),
+                ),
+                (
+                    "plan",
+                    models.JSONField(default=dict, help_text="rollout plan of the frozen policy"),
+                ),
+                ("comment", models.TextField(blank=True)),
+                (
+                    "opened_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                (
+                    "signable_since",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="since when no gate has stood in the way, this round",
+                        null=True,
+                    ),
+                ),
+                (
+                    "valid_until",
+                    models.DateTimeField(
+                        help_text="an open request lapses then; set anew when it is approved"
+                    ),
+                ),
+                (
+                    "closed_at",
+                    models.DateTimeField(blank=True, help_text="when it left the queue", null=True),
+                ),
+                ("closed_reason", models.TextField(blank=True)),
+                (
+                    "rollout_uid",
+                    models.UUIDField(blank=True, help_text="the rollout it started", null=True),
+                ),
+                (
+                    "environment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="registry.environment",
+                    ),
+                ),
+                (
+                    "live_version",
+                    models.ForeignKey(
+                        blank=True,
+                        help_text="what it would replace; null for a first release",
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="registry.modelversion",
+                    ),
+                ),
+                (
+                    "model",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="promotions",
+                        to="registry.registeredmodel",
+                    ),
+                ),
+                (
+                    "policy_revision",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="promotions",
+                        to="governance.policyrevision",
+                    ),
+                ),
+                (
+                    "requested_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "requested_through",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.serviceaccount",
+                    ),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="promotions",
+                        to="registry.modelversion",
+                    ),
+                ),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="promotions",
+                        to="accounts.workspace",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-pk'],
+                "ordering": ["-pk"],
             },
         ),
         migrations.CreateModel(
-            name='GateResult',
+            name="GateResult",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('position', models.PositiveSmallIntegerField()),
-                ('name', models.CharField(help_text='the condition as the policy words it', max_length=300)),
-                ('title', models.CharField(help_text='the same for a reader', max_length=300)),
-                ('metric', models.CharField(blank=True, max_length=100)),
-                ('state', models.CharField(choices=[('passes', 'Passes'), ('fails', 'Fails'), ('could_not_compute', 'Could not be computed'), ('not_applicable', 'Not applicable'), ('waiting', 'Waiting')], default='waiting', max_length=20)),
-                ('severity', models.CharField(choices=[('block', 'Blocks'), ('warn', 'Warns')], default='block', max_length=8)),
-                ('comparison', models.CharField(blank=True, max_length=2)),
-                ('observed', models.FloatField(blank=True, null=True)),
-                ('lower', models.FloatField(blank=True, null=True)),
-                ('upper', models.FloatField(blank=True, null=True)),
-                ('limit', models.FloatField(blank=True, null=True)),
-                ('live_value', models.FloatField(blank=True, null=True)),
-                ('is_worse_than_live', models.BooleanField(default=False)),
-                ('explanation', models.TextField(blank=True, help_text='one or two sentences for a reader')),
-                ('remedy', models.TextField(blank=True, help_text='what would turn it green')),
-                ('evaluated_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('evidence', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='evaluation.evidence')),
-                ('promotion', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='gates', to='governance.promotionrequest')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("position", models.PositiveSmallIntegerField()),
+                (
+                    "name",
+                    models.CharField(
+                        help_text="the condition as the policy words it", max_length=300
+                    ),
+                ),
+                ("title", models.CharField(help_text="the same for a reader", max_length=300)),
+                ("metric", models.CharField(blank=True, max_length=100)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("passes", "Passes"),
+                            ("fails", "Fails"),
+                            ("could_not_compute", "Could not be computed"),
+                            ("not_applicable", "Not applicable"),
+                            ("waiting", "Waiting"),
+                        ],
+                        default="waiting",
+                        max_length=20,
+                    ),
+                ),
+                (
+                    "severity",
+                    models.CharField(
+                        choices=[("block", "Blocks"), ("warn", "Warns")],
+                        default="block",
+                        max_length=8,
+                    ),
+                ),
+                ("comparison", models.CharField(blank=True, max_length=2)),
+                ("observed", models.FloatField(blank=True, null=True)),
+                ("lower", models.FloatField(blank=True, null=True)),
+                ("upper", models.FloatField(blank=True, null=True)),
+                ("limit", models.FloatField(blank=True, null=True)),
+                ("live_value", models.FloatField(blank=True, null=True)),
+                ("is_worse_than_live", models.BooleanField(default=False)),
+                (
+                    "explanation",
+                    models.TextField(blank=True, help_text="one or two sentences for a reader"),
+                ),
+                ("remedy", models.TextField(blank=True, help_text="what would turn it green")),
+                (
+                    "evaluated_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                (
+                    "evidence",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="evaluation.evidence",
+                    ),
+                ),
+                (
+                    "promotion",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="gates",
+                        to="governance.promotionrequest",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['position'],
+                "ordering": ["position"],
             },
         ),
         migrations.CreateModel(
-            name='Finding',
+            name="Finding",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uid', models.UUIDField(default=common.ids.uuid7, editable=False, unique=True)),
-                ('number', models.PositiveIntegerField()),
-                ('severity', models.CharField(choices=[('high', 'High'), ('medium', 'Medium'), ('low', 'Low')], max_length=8)),
-                ('title', models.CharField(max_length=300)),
-                ('description', models.TextField(blank=True)),
-                ('due_on', models.DateField(blank=True, null=True)),
-                ('state', models.CharField(choices=[('open', 'Open'), ('closed', 'Closed')], default='open', max_length=8)),
-                ('resolution', models.TextField(blank=True)),
-                ('source', models.CharField(choices=[('person', 'A person'), ('alert', 'An alert'), ('rollout', 'A rollout')], default='person', max_length=8)),
-                ('reference', models.CharField(blank=True, help_text='what it came from, e.g. alert:<uid>', max_length=200)),
-                ('opened_by_pid', models.CharField(max_length=64)),
-                ('opened_by_label', models.CharField(blank=True, max_length=200)),
-                ('opened_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('closed_at', models.DateTimeField(blank=True, null=True)),
-                ('closed_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('model', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='findings', to='registry.registeredmodel')),
-                ('owner', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('version', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='findings', to='registry.modelversion')),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='findings', to='accounts.workspace')),
-                ('promotion', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='findings', to='governance.promotionrequest')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("uid", models.UUIDField(default=common.ids.uuid7, editable=False, unique=True)),
+                ("number", models.PositiveIntegerField()),
+                (
+                    "severity",
+                    models.CharField(
+                        choices=[("high", "High"), ("medium", "Medium"), ("low", "Low")],
+                        max_length=8,
+                    ),
+                ),
+                ("title", models.CharField(max_length=300)),
+                ("description", models.TextField(blank=True)),
+                ("due_on", models.DateField(blank=True, null=True)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("open", "Open"), ("closed", "Closed")],
+                        default="open",
+                        max_length=8,
+                    ),
+                ),
+                ("resolution", models.TextField(blank=True)),
+                (
+                    "source",
+                    models.CharField(
+                        choices=[
+                            ("person", "A person"),
+                            ("alert", "An alert"),
+                            ("rollout", "A rollout"),
+                        ],
+                        default="person",
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "reference",
+                    models.CharField(
+                        blank=True, help_text="what it came from, e.g. alert:<uid>", max_length=200
+                    ),
+                ),
+                ("opened_by_pid", models.CharField(max_length=64)),
+                ("opened_by_label", models.CharField(blank=True, max_length=200)),
+                (
+                    "opened_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                ("closed_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "closed_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "model",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="findings",
+                        to="registry.registeredmodel",
+                    ),
+                ),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="findings",
+                        to="registry.modelversion",
+                    ),
+                ),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="findings",
+                        to="accounts.workspace",
+                    ),
+                ),
+                (
+                    "promotion",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="findings",
+                        to="governance.promotionrequest",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-pk'],
+                "ordering": ["-pk"],
             },
         ),
         migrations.CreateModel(
-            name='RequestAuthor',
+            name="RequestAuthor",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('how', models.CharField(help_text='requested, registered, git_author, …', max_length=64)),
-                ('identity', models.CharField(help_text='as given; the pid of a known person', max_length=254)),
-                ('promotion', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='authors', to='governance.promotionrequest')),
-                ('user', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "how",
+                    models.CharField(
+                        help_text="requested, registered, git_author, …", max_length=64
+                    ),
+                ),
+                (
+                    "identity",
+                    models.CharField(
+                        help_text="as given; the pid of a known person", max_length=254
+                    ),
+                ),
+                (
+                    "promotion",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="authors",
+                        to="governance.promotionrequest",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['pk'],
+                "ordering": ["pk"],
             },
         ),
         migrations.CreateModel(
-            name='Signature',
+            name="Signature",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uid', models.UUIDField(default=common.ids.uuid7, editable=False, unique=True)),
-                ('round', models.PositiveIntegerField()),
-                ('role', models.CharField(max_length=32)),
-                ('verdict', models.CharField(choices=[('approve', 'Approves'), ('reject', 'Rejects')], max_length=8)),
-                ('meaning', models.CharField(max_length=300)),
-                ('digest', models.CharField(max_length=71)),
-                ('session_sha256', models.CharField(blank=True, help_text="of the session's id; the id itself is a secret", max_length=64)),
-                ('event_id', models.BigIntegerField(blank=True, help_text="the trail's event; the reason stands there", null=True)),
-                ('signed_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('promotion', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='signatures', to='governance.promotionrequest')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("uid", models.UUIDField(default=common.ids.uuid7, editable=False, unique=True)),
+                ("round", models.PositiveIntegerField()),
+                ("role", models.CharField(max_length=32)),
+                (
+                    "verdict",
+                    models.CharField(
+                        choices=[("approve", "Approves"), ("reject", "Rejects")], max_length=8
+                    ),
+                ),
+                ("meaning", models.CharField(max_length=300)),
+                ("digest", models.CharField(max_length=71)),
+                (
+                    "session_sha256",
+                    models.CharField(
+                        blank=True,
+                        help_text="of the session's id; the id itself is a secret",
+                        max_length=64,
+                    ),
+                ),
+                (
+                    "event_id",
+                    models.BigIntegerField(
+                        blank=True,
+                        help_text="the trail's event; the reason stands there",
+                        null=True,
+                    ),
+                ),
+                (
+                    "signed_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                (
+                    "promotion",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="signatures",
+                        to="governance.promotionrequest",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['pk'],
+                "ordering": ["pk"],
             },
         ),
         migrations.AddConstraint(
-            model_name='policy',
-            constraint=models.UniqueConstraint(fields=('workspace', 'name'), name='policy_name_once'),
+            model_name="policy",
+            constraint=models.UniqueConstraint(
+                fields=("workspace", "name"), name="policy_name_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='policy',
-            constraint=models.CheckConstraint(condition=models.Q(('name', ''), _negated=True), name='policy_has_a_name'),
+            model_name="policy",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("name", ""), _negated=True), name="policy_has_a_name"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='policyrevision',
-            constraint=models.UniqueConstraint(fields=('policy', 'number'), name='policy_revision_number_once'),
+            model_name="policyrevision",
+            constraint=models.UniqueConstraint(
+                fields=("policy", "number"), name="policy_revision_number_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='policyrevision',
-            constraint=models.CheckConstraint(condition=models.Q(('number__gte', 1)), name='policy_revision_number_is_positive'),
+            model_name="policyrevision",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("number__gte", 1)), name="policy_revision_number_is_positive"
+            ),
         ),
         migrations.AddIndex(
-            model_name='promotionrequest',
-            index=models.Index(fields=['workspace', 'status', 'id'], name='promotion_queue'),
+            model_name="promotionrequest",
+            index=models.Index(fields=["workspace", "status", "id"], name="promotion_queue"),
         ),
         migrations.AddConstraint(
-            model_name='promotionrequest',
-            constraint=models.UniqueConstraint(fields=('workspace', 'number'), name='promotion_number_once'),
+            model_name="promotionrequest",
+            constraint=models.UniqueConstraint(
+                fields=("workspace", "number"), name="promotion_number_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='promotionrequest',
-            constraint=models.UniqueConstraint(condition=models.Q(('status', 'open')), fields=('model', 'environment'), name='promotion_one_open_per_environment'),
+            model_name="promotionrequest",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("status", "open")),
+                fields=("model", "environment"),
+                name="promotion_one_open_per_environment",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='promotionrequest',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('closed_at__isnull', True), ('status', 'open')), models.Q(models.Q(('status', 'open'), _negated=True), ('closed_at__isnull', False)), _connector='OR'), name='promotion_closing_is_whole'),
+            model_name="promotionrequest",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("closed_at__isnull", True), ("status", "open")),
+                    models.Q(
+                        models.Q(("status", "open"), _negated=True), ("closed_at__isnull", False)
+                    ),
+                    _connector="OR",
+                ),
+                name="promotion_closing_is_whole",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='promotionrequest',
-            constraint=models.CheckConstraint(condition=models.Q(('round__gte', 1)), name='promotion_round_is_positive'),
+            model_name="promotionrequest",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("round__gte", 1)), name="promotion_round_is_positive"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='gateresult',
-            constraint=models.UniqueConstraint(fields=('promotion', 'position'), name='gate_position_once'),
+            model_name="gateresult",
+            constraint=models.UniqueConstraint(
+                fields=("promotion", "position"), name="gate_position_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='gateresult',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['passes', 'fails', 'could_not_compute', 'not_applicable', 'waiting'])), name='gate_state_is_known'),
+            model_name="gateresult",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "state__in",
+                        ["passes", "fails", "could_not_compute", "not_applicable", "waiting"],
+                    )
+                ),
+                name="gate_state_is_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='gateresult',
-            constraint=models.CheckConstraint(condition=models.Q(('severity__in', ['block', 'warn'])), name='gate_severity_is_known'),
+            model_name="gateresult",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("severity__in", ["block", "warn"])),
+                name="gate_severity_is_known",
+            ),
         ),
         migrations.AddIndex(
-            model_name='finding',
-            index=models.Index(fields=['workspace', 'state', 'due_on'], name='finding_queue'),
+            model_name="finding",
+            index=models.Index(fields=["workspace", "state", "due_on"], name="finding_queue"),
         ),
         migrations.AddConstraint(
-            model_name='finding',
-            constraint=models.UniqueConstraint(fields=('workspace', 'number'), name='finding_number_once'),
+            model_name="finding",
+            constraint=models.UniqueConstraint(
+                fields=("workspace", "number"), name="finding_number_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='finding',
-            constraint=models.UniqueConstraint(condition=models.Q(('reference', ''), _negated=True), fields=('workspace', 'source', 'reference'), name='finding_once_per_reference'),
+            model_name="finding",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("reference", ""), _negated=True),
+                fields=("workspace", "source", "reference"),
+                name="finding_once_per_reference",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='finding',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('closed_at__isnull', True), ('resolution', ''), ('state', 'open')), models.Q(('closed_at__isnull', False), ('state', 'closed'), models.Q(('resolution', ''), _negated=True)), _connector='OR'), name='finding_closing_is_whole'),
+            model_name="finding",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("closed_at__isnull", True), ("resolution", ""), ("state", "open")),
+                    models.Q(
+                        ("closed_at__isnull", False),
+                        ("state", "closed"),
+                        models.Q(("resolution", ""), _negated=True),
+                    ),
+                    _connector="OR",
+                ),
+                name="finding_closing_is_whole",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='finding',
-            constraint=models.CheckConstraint(condition=models.Q(('severity__in', ['high', 'medium', 'low'])), name='finding_severity_is_known'),
+            model_name="finding",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("severity__in", ["high", "medium", "low"])),
+                name="finding_severity_is_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='requestauthor',
-            constraint=models.UniqueConstraint(fields=('promotion', 'how', 'identity'), name='request_author_once'),
+            model_name="requestauthor",
+            constraint=models.UniqueConstraint(
+                fields=("promotion", "how", "identity"), name="request_author_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='signature',
-            constraint=models.UniqueConstraint(fields=('promotion', 'round', 'user'), name='signature_once_per_person'),
+            model_name="signature",
+            constraint=models.UniqueConstraint(
+                fields=("promotion", "round", "user"), name="signature_once_per_person"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='signature',
-            constraint=models.CheckConstraint(condition=models.Q(('verdict__in', ['approve', 'reject'])), name='signature_verdict_is_known'),
+            model_name="signature",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("verdict__in", ["approve", "reject"])),
+                name="signature_verdict_is_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='signature',
-            constraint=models.CheckConstraint(condition=models.Q(('meaning', ''), _negated=True), name='signature_has_a_meaning'),
+            model_name="signature",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("meaning", ""), _negated=True), name="signature_has_a_meaning"
+            ),
         ),
     ]

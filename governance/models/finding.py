@@ -50,7 +50,10 @@ class Finding(models.Model):
         "registry.ModelVersion", models.PROTECT, null=True, blank=True, related_name="findings"
     )
     promotion = models.ForeignKey(
-        "governance.PromotionRequest", models.PROTECT, null=True, blank=True,
+        "governance.PromotionRequest",
+        models.PROTECT,
+        null=True,
+        blank=True,
         related_name="findings",
     )
     opened_by_pid = models.CharField(max_length=64)

@@ -56,7 +56,9 @@ class PolicyRevision(models.Model):
     class Meta:
         ordering = ["policy_id", "-number"]
         constraints = [
-            models.UniqueConstraint(fields=["policy", "number"], name="policy_revision_number_once"),
+            models.UniqueConstraint(
+                fields=["policy", "number"], name="policy_revision_number_once"
+            ),
             models.CheckConstraint(
                 condition=Q(number__gte=1), name="policy_revision_number_is_positive"
             ),

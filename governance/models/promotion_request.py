@@ -30,8 +30,13 @@ class PromotionRequestQuerySet(models.QuerySet["PromotionRequest"]):
     def with_context(self) -> PromotionRequestQuerySet:
         """With everything that a row of a list shows, in one query."""
         return self.select_related(
-            "model", "version", "environment", "policy_revision__policy", "requested_by",
-            "requested_through", "live_version",
+            "model",
+            "version",
+            "environment",
+            "policy_revision__policy",
+            "requested_by",
+            "requested_through",
+            "live_version",
         )
 
     def open(self) -> PromotionRequestQuerySet:
@@ -63,7 +68,11 @@ class PromotionRequest(models.Model):
     version = models.ForeignKey("registry.ModelVersion", models.PROTECT, related_name="promotions")
     environment = models.ForeignKey("registry.Environment", models.PROTECT, related_name="+")
     live_version = models.ForeignKey(
-        "registry.ModelVersion", models.PROTECT, null=True, blank=True, related_name="+",
+        "registry.ModelVersion",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
         help_text="what it would replace; null for a first release",
     )
     policy_revision = models.ForeignKey(
@@ -75,6 +84,9 @@ class PromotionRequest(models.Model):
     digest = models.CharField(max_length=71, help_text="of content: what a signature names")
     round = models.PositiveIntegerField(default=1, help_text="goes up when content changes")
     plan: Any = models.JSONField(default=dict, help_text="rollout plan of the frozen policy")
+    refusals: Any = models.JSONField(
+        default=dict, help_text="why evidence could not be asked for, by “kind on dataset”"
+    )
     comment = models.TextField(blank=True)
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     requested_through = models.ForeignKey(

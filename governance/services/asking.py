@@ -9,13 +9,18 @@ from django.db import transaction
 
 from accounts.callers import Caller
 from common.errors import DomainError
-from evaluation.models import Evidence
+from evaluation.models import Evidence, PredictionsFile
+from evaluation.services import request as evidence_requests
+from evaluation.params import MAX_COLUMNS
+from governance.gates import policy_text
+from governance.gates.expression import Family
 from governance.facts import MEASURABLE_KINDS, Gathered, Need, Subject
 from registry.models import Dataset
 from serving import selectors as serving
 
 if TYPE_CHECKING:
     from governance.models import PromotionRequest
+    from registry.models import ModelVersion
 
 logger = logging.getLogger(__name__)
 
@@ -25,22 +30,37 @@ def ask_missing(
 ) -> list[Evidence]:
     """Ask for what can be computed at an endpoint; what cannot is explained by its gate.
 
-    Evidence that failed is asked for again: the caller decided that it is worth another try.
+    Evidence that failed is asked for again: the caller decided that it is worth another try. What
+    was refused is kept on the request, so that the gate can say why.
     """
     caller = Caller.system("governance", promotion.workspace)
     asked = []
+    refusals = {}
     for need in gathered.unmet:
         arguments = _arguments(need, subject)
         if arguments is None:
             continue
-        from evaluation.services import request as evidence_requests
-
         try:
             with transaction.atomic():
                 asked.append(evidence_requests.ask(caller=caller, **arguments))
         except DomainError as error:
             logger.info("REQ-%s: %s was not asked for: %s", promotion.number, need, error.code)
+            refusals[str(need)] = error.message[:500]
+    promotion.refusals = refusals
+    promotion.save(update_fields=["refusals"])
     return asked
+
+
+def segments_of(body: dict[str, Any]) -> list[str]:
+    """The columns by which flips are counted: the policy's own, and those that it judges fair by."""
+    wanted = list(body.get("segments", []))
+    for gate in body["gates"]:
+        wanted += [
+            item.argument
+            for item in policy_text.conditions(gate, body)
+            if item.family is Family.FAIRNESS
+        ]
+    return list(dict.fromkeys(wanted))[:MAX_COLUMNS]
 
 
 def _arguments(need: Need, subject: Subject) -> dict[str, Any] | None:
@@ -50,17 +70,38 @@ def _arguments(need: Need, subject: Subject) -> dict[str, Any] | None:
     dataset = Dataset.objects.filter(
         workspace=version.model.workspace_id, name=need.dataset or subject.body["dataset"]
     ).first()
-    endpoint = serving.endpoint_for(version)
-    if dataset is None or endpoint is None:
+    if dataset is None:
         return None
+    versions = [version]
     arguments: dict[str, Any] = {
-        "kind": need.kind, "version": version, "dataset": dataset, "endpoint": endpoint,
-        "origin": Evidence.Origin.MEASURED, "params": {},
+        "kind": need.kind,
+        "version": version,
+        "dataset": dataset,
+        "params": {},
     }
     if need.kind == "differential":
-        if subject.live is None or serving.endpoint_for(subject.live) is None:
+        if subject.live is None:
             return None
+        versions.append(subject.live)
         arguments["baseline"] = subject.live
-    if need.kind == "fairness":
+        if segments := segments_of(subject.body):
+            arguments["params"] = {"segments": segments}
+    elif need.kind == "fairness":
         arguments["params"] = {"groups": list(need.groups)}
-    return arguments
+    origin = _origin(need, versions, dataset)
+    return {**arguments, "origin": origin} if origin is not None else None
+
+
+def _origin(need: Need, versions: list[ModelVersion], dataset: Dataset) -> str | None:
+    """Measured where every version has an endpoint, else computed from predictions that were
+    uploaded, else not at all."""
+    if all(serving.endpoint_for(version) is not None for version in versions):
+        return Evidence.Origin.MEASURED
+    uploaded = set(
+        PredictionsFile.objects.filter(version__in=versions, dataset=dataset).values_list(
+            "version_id", flat=True
+        )
+    )
+    if need.kind != "explanation" and uploaded == {version.pk for version in versions}:
+        return Evidence.Origin.COMPUTED
+    return None

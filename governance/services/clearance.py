@@ -61,7 +61,9 @@ def clearance(
         )
     if promotion.status in {Status.APPROVED, Status.CARRIED_OUT}:
         if promotion.is_lapsed(now):
-            return _blocked("expired", f"The approval ended at {promotion.valid_until:%d %b %Y %H:%M} UTC.")
+            return _blocked(
+                "expired", f"The approval ended at {promotion.valid_until:%d %b %Y %H:%M} UTC."
+            )
         return Clearance(State.CLEARED)
     if promotion.status != Status.OPEN:
         words = promotion.get_status_display().lower()

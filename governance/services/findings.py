@@ -68,11 +68,20 @@ def open_finding(
     if reference and (found := known.first()) is not None:
         return found
     finding = Finding(
-        workspace=caller.workspace, number=numbers.take(caller.workspace, "finding"),
-        severity=severity, title=title, description=description.strip(),
-        due_on=due_on or _due(severity), owner=owner, source=source, reference=reference,
-        model=model, version=version, promotion=promotion,
-        opened_by_pid=caller.actor.pid, opened_by_label=caller.label[:200],
+        workspace=caller.workspace,
+        number=numbers.take(caller.workspace, "finding"),
+        severity=severity,
+        title=title,
+        description=description.strip(),
+        due_on=due_on or _due(severity),
+        owner=owner,
+        source=source,
+        reference=reference,
+        model=model,
+        version=version,
+        promotion=promotion,
+        opened_by_pid=caller.actor.pid,
+        opened_by_label=caller.label[:200],
     )
     try:
         with transaction.atomic():
@@ -89,7 +98,11 @@ def open_finding(
 
 @transaction.atomic
 def update(
-    *, caller: Caller, finding: Finding, severity: str | None = None, due_on: date | None = None,
+    *,
+    caller: Caller,
+    finding: Finding,
+    severity: str | None = None,
+    due_on: date | None = None,
     owner: User | None = None,
 ) -> Finding:
     """Give an open finding another severity, date or owner; None leaves a value as it is.
@@ -131,7 +144,10 @@ def close(*, caller: Caller, finding: Finding, resolution: str) -> Finding:
     finding.closed_at = timezone.now()
     finding.save(update_fields=["state", "resolution", "closed_by", "closed_at"])
     _record(
-        Action.FINDING_CLOSED, caller, finding, after={"state": finding.state},
+        Action.FINDING_CLOSED,
+        caller,
+        finding,
+        after={"state": finding.state},
         pii={"resolution": resolution},
     )
     return finding
@@ -139,7 +155,8 @@ def close(*, caller: Caller, finding: Finding, resolution: str) -> Finding:
 
 def _lock_open(caller: Caller, finding: Finding) -> Finding:
     found = (
-        Finding.objects.select_for_update(of=("self",)).select_related("owner", "model")
+        Finding.objects.select_for_update(of=("self",))
+        .select_related("owner", "model")
         .get(pk=finding.pk, workspace=caller.workspace)
     )
     if found.state != Finding.State.OPEN:
@@ -174,7 +191,12 @@ def _shown(finding: Finding) -> dict[str, Any]:
 
 def _record(action: Action, caller: Caller, finding: Finding, **said: Any) -> None:
     audit.record(
-        action, actor=caller.actor, workspace=caller.workspace.slug, object_type="finding",
-        object_id=str(finding.uid), object_name=str(finding),
-        pii={"title": finding.title, **said.pop("pii", {})}, **said,
+        action,
+        actor=caller.actor,
+        workspace=caller.workspace.slug,
+        object_type="finding",
+        object_id=str(finding.uid),
+        object_name=str(finding),
+        pii={"title": finding.title, **said.pop("pii", {})},
+        **said,
     )

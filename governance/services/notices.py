@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 
 def url_of(promotion: PromotionRequest) -> str:
     """The request's page, with its workspace, for people who read mail elsewhere."""
-    return (
-        f"{settings.BASE_URL}/w/{promotion.workspace.slug}/requests/{promotion.number}/"
-    )
+    return f"{settings.BASE_URL}/w/{promotion.workspace.slug}/requests/{promotion.number}/"
 
 
 def ask_for_signatures(promotion: PromotionRequest) -> None:
@@ -30,7 +28,9 @@ def ask_for_signatures(promotion: PromotionRequest) -> None:
             continue
         for user in slot.candidates:
             _mail(
-                promotion, user, "signable",
+                promotion,
+                user,
+                "signable",
                 subject=f"{promotion} waits for your signature: {promotion.title}",
                 context={"role": slot.label.lower()},
                 key=f"signable:{promotion.uid}:{promotion.round}:{user.pid}",
@@ -41,7 +41,9 @@ def tell_void(promotion: PromotionRequest, signatures: Iterable[Signature]) -> N
     """Tell who signed an earlier content that it changed, so that their signature is void."""
     for signature in signatures:
         _mail(
-            promotion, signature.user, "signature_void",
+            promotion,
+            signature.user,
+            "signature_void",
             subject=f"{promotion} changed after you signed: {promotion.title}",
             context={"signature": signature},
             key=f"void:{signature.uid}",
@@ -51,7 +53,9 @@ def tell_void(promotion: PromotionRequest, signatures: Iterable[Signature]) -> N
 def tell_outcome(promotion: PromotionRequest) -> None:
     """Tell who asked what became of it."""
     _mail(
-        promotion, promotion.requested_by, "outcome",
+        promotion,
+        promotion.requested_by,
+        "outcome",
         subject=f"{promotion} is {promotion.get_status_display().lower()}: {promotion.title}",
         context={},
         key=f"outcome:{promotion.uid}:{promotion.status}",
@@ -59,8 +63,13 @@ def tell_outcome(promotion: PromotionRequest) -> None:
 
 
 def _mail(
-    promotion: PromotionRequest, user: User, name: str, *, subject: str,
-    context: dict[str, Any], key: str,
+    promotion: PromotionRequest,
+    user: User,
+    name: str,
+    *,
+    subject: str,
+    context: dict[str, Any],
+    key: str,
 ) -> None:
     if not user.is_active:
         return
@@ -70,7 +79,10 @@ def _mail(
         subject=subject,
         template=f"governance/mail/{name}.txt",
         context={
-            "promotion": promotion, "person": user, "url": url_of(promotion), **context,
+            "promotion": promotion,
+            "person": user,
+            "url": url_of(promotion),
+            **context,
         },
         dedupe_key=key,
         purpose=f"request.{name}",

@@ -73,7 +73,8 @@ def revise(
     if seen_revision is not None and latest is not None and latest.number != seen_revision:
         raise Conflict(
             f"Revision {latest.number} was written meanwhile, on top of the {seen_revision} you saw.",
-            code="revision_changed", current=latest.number,
+            code="revision_changed",
+            current=latest.number,
         )
     if body["policy"] != policy.name:
         reason = f"The name stays “{policy.name}”."
@@ -92,7 +93,8 @@ def parse(source: str) -> dict[str, Any]:
         problems = [str(problem) for problem in error.problems][:50]
         raise Invalid(
             f"The policy has {len(error.problems)} problem{'s' if len(error.problems) > 1 else ''}.",
-            code="invalid_policy", fields={"source": problems},
+            code="invalid_policy",
+            fields={"source": problems},
         ) from None
 
 
@@ -102,7 +104,8 @@ def find(model: RegisteredModel, environment: Environment) -> PolicyRevision:
     Raises: NoPolicy.
     """
     fitting = [
-        revision for revision in current_revisions(model.workspace)
+        revision
+        for revision in current_revisions(model.workspace)
         if revision.environment == environment.name
         and model.tier in revision.tiers
         and (not revision.kinds or model.kind in revision.kinds)
@@ -126,7 +129,8 @@ def _insist_alone(caller: Caller, body: dict[str, Any], besides: Policy | None) 
         kinds_meet = not scope["kinds"] or not other.kinds or set(scope["kinds"]) & set(other.kinds)
         if (
             other.environment == scope["environment"]
-            and set(other.tiers) & set(scope["tiers"]) and kinds_meet
+            and set(other.tiers) & set(scope["tiers"])
+            and kinds_meet
         ):
             reason = (
                 f"The policy “{other.policy.name}” is for this tier, environment and kind already."
@@ -152,8 +156,13 @@ def _add_revision(
     policy.next_revision += 1
     policy.save(update_fields=["next_revision"])
     audit.record(
-        action, actor=caller.actor, workspace=caller.workspace.slug, object_type="policy",
-        object_id=str(policy.uid), object_name=policy.name, object_digest=revision.digest,
+        action,
+        actor=caller.actor,
+        workspace=caller.workspace.slug,
+        object_type="policy",
+        object_id=str(policy.uid),
+        object_name=policy.name,
+        object_digest=revision.digest,
         after={
             "revision": revision.number,
             "for": body["for"],

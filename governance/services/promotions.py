@@ -56,14 +56,19 @@ def open_request(
         )
     number = numbers.take(caller.workspace, "request")
     revision = policies.find(model, environment)
-    authors = authors_of(
-        workspace=caller.workspace, version=version, requested_by=caller.user
-    )
+    authors = authors_of(workspace=caller.workspace, version=version, requested_by=caller.user)
     promotion = PromotionRequest(
-        workspace=caller.workspace, number=number, model=model, version=version,
-        environment=environment, live_version=live, policy_revision=revision,
-        release_digest=version.release_digest, plan=revision.body["plan"],
-        comment=comment.strip()[:MAX_COMMENT], requested_by=caller.user,
+        workspace=caller.workspace,
+        number=number,
+        model=model,
+        version=version,
+        environment=environment,
+        live_version=live,
+        policy_revision=revision,
+        release_digest=version.release_digest,
+        plan=revision.body["plan"],
+        comment=comment.strip()[:MAX_COMMENT],
+        requested_by=caller.user,
         requested_through=caller.service_account,
         valid_until=timezone.now() + timedelta(seconds=revision.body["valid_for_s"]),
     )
@@ -82,18 +87,28 @@ def open_request(
         raise AlreadyExists(
             f"{other or 'A request'} is open for {model.name} and {environment.name}: "
             "decide or withdraw it first.",
-            code="request_open", request=str(other.uid) if other else "",
+            code="request_open",
+            request=str(other.uid) if other else "",
         ) from None
     promotion.refresh_from_db(fields=["opened_at"])
     audit.record(
-        Action.REQUEST_OPENED, actor=caller.actor, workspace=caller.workspace.slug,
-        object_type="promotion_request", object_id=str(promotion.uid),
-        object_name=f"{promotion} {promotion.title}", object_digest=promotion.digest,
+        Action.REQUEST_OPENED,
+        actor=caller.actor,
+        workspace=caller.workspace.slug,
+        object_type="promotion_request",
+        object_id=str(promotion.uid),
+        object_name=f"{promotion} {promotion.title}",
+        object_digest=promotion.digest,
         after={
-            "number": number, "model": model.name, "version": version.number,
-            "environment": environment.name, "release_digest": version.release_digest,
-            "policy": revision.policy.name, "policy_revision": revision.number,
-            "policy_digest": revision.digest, "replaces": live.number if live else None,
+            "number": number,
+            "model": model.name,
+            "version": version.number,
+            "environment": environment.name,
+            "release_digest": version.release_digest,
+            "policy": revision.policy.name,
+            "policy_revision": revision.number,
+            "policy_digest": revision.digest,
+            "replaces": live.number if live else None,
         },
         pii={"comment": promotion.comment},
     )
@@ -132,7 +147,8 @@ def withdraw(*, caller: Caller, promotion: PromotionRequest, reason: str) -> Pro
     caller.insist(Capability.REQUEST_OPEN)
     promotion = lock(promotion)
     mine = caller.user is not None and caller.user.pk in {
-        promotion.requested_by_id, promotion.model.owner_id,
+        promotion.requested_by_id,
+        promotion.model.owner_id,
     }
     if not (mine or Role.ADMINISTRATOR in caller.roles or caller.is_system):
         raise NotAllowed(
@@ -185,8 +201,15 @@ def lock(promotion: PromotionRequest | int) -> PromotionRequest:
     return (
         PromotionRequest.objects.select_for_update(of=("self",))
         .select_related(
-            "workspace", "model__workspace", "model__owner", "version__model", "environment",
-            "policy_revision__policy", "requested_by", "requested_through", "live_version",
+            "workspace",
+            "model__workspace",
+            "model__owner",
+            "version__model",
+            "environment",
+            "policy_revision__policy",
+            "requested_by",
+            "requested_through",
+            "live_version",
         )
         .get(pk=pk)
     )
@@ -214,8 +237,11 @@ def _system(promotion: PromotionRequest) -> Actor:
 
 def _subject(promotion: PromotionRequest, live: ModelVersion | None) -> facts.Subject:
     return facts.Subject(
-        version=promotion.version, environment=promotion.environment, live=live,
+        version=promotion.version,
+        environment=promotion.environment,
+        live=live,
         body=promotion.policy_revision.body,
+        refusals=promotion.refusals,
     )
 
 
@@ -241,7 +267,8 @@ def _digests(gathered: facts.Gathered) -> list[str]:
 def _authors(promotion: PromotionRequest) -> tuple[list[Author], set[str]]:
     """Authors as they are known now, and the keys of these and of all there ever were."""
     now = authors_of(
-        workspace=promotion.workspace, version=promotion.version,
+        workspace=promotion.workspace,
+        version=promotion.version,
         requested_by=promotion.requested_by,
     )
     known = {(author.how, author.identity): author.key for author in now}
@@ -265,8 +292,9 @@ def _evaluate(promotion: PromotionRequest, *, actor: Actor) -> None:
     has_changed = text != promotion.content
     if has_changed:
         void = list(
-            Signature.objects.filter(promotion=promotion, round=promotion.round)
-            .select_related("user")
+            Signature.objects.filter(promotion=promotion, round=promotion.round).select_related(
+                "user"
+            )
         )
         promotion.content = text
         promotion.digest = contents.digest(text)
@@ -285,11 +313,17 @@ def _evaluate(promotion: PromotionRequest, *, actor: Actor) -> None:
     states = _states(gates)
     if has_changed or before != states:
         audit.record(
-            Action.REQUEST_GATES_EVALUATED, actor=actor, workspace=promotion.workspace.slug,
-            object_type="promotion_request", object_id=str(promotion.uid),
-            object_name=f"{promotion} {promotion.title}", object_digest=promotion.digest,
+            Action.REQUEST_GATES_EVALUATED,
+            actor=actor,
+            workspace=promotion.workspace.slug,
+            object_type="promotion_request",
+            object_id=str(promotion.uid),
+            object_name=f"{promotion} {promotion.title}",
+            object_digest=promotion.digest,
             details={
-                "round": promotion.round, "gates": states, "content": text,
+                "round": promotion.round,
+                "gates": states,
+                "content": text,
                 "void_signatures": [str(item.uid) for item in void],
             },
         )
@@ -322,31 +356,58 @@ def _write_gates(promotion: PromotionRequest, gathered: facts.Gathered) -> list[
         title = " and ".join(dict.fromkeys(item.title for item in conditions))
         rows.append(
             GateResult(
-                promotion=promotion, position=position, name=gate["check"], title=title,
-                metric=condition.metric or condition.family.value, state=verdict.state.value,
-                severity=gate["severity"], comparison=condition.comparison,
-                observed=verdict.observed, lower=verdict.lower, upper=verdict.upper,
+                promotion=promotion,
+                position=position,
+                name=gate["check"],
+                title=title,
+                metric=condition.metric or condition.family.value,
+                state=verdict.state.value,
+                severity=gate["severity"],
+                comparison=condition.comparison,
+                observed=verdict.observed,
+                lower=verdict.lower,
+                upper=verdict.upper,
                 limit=condition.limit if condition.comparison else None,
-                live_value=verdict.live_value, is_worse_than_live=verdict.is_worse_than_live,
-                explanation=verdict.explanation, remedy=verdict.remedy,
-                evidence_id=verdict.evidence_id, evaluated_at=timezone.now(),
+                live_value=verdict.live_value,
+                is_worse_than_live=verdict.is_worse_than_live,
+                explanation=verdict.explanation,
+                remedy=verdict.remedy,
+                evidence_id=verdict.evidence_id,
+                evaluated_at=timezone.now(),
             )
         )
     unmapped = RequestAuthor.objects.filter(promotion=promotion, user__isnull=True)
     for identity in dict.fromkeys(unmapped.values_list("identity", flat=True)):
         rows.append(
             GateResult(
-                promotion=promotion, position=len(rows), name=f"author {identity}",
-                title=f"Author {identity}"[:300], metric="author",
-                state=GateResult.State.FAILS, evaluated_at=timezone.now(),
+                promotion=promotion,
+                position=len(rows),
+                name=f"author {identity}",
+                title=f"Author {identity}"[:300],
+                metric="author",
+                state=GateResult.State.FAILS,
+                evaluated_at=timezone.now(),
                 explanation=f"The author {identity} maps to no person, who could then sign unseen.",
                 remedy="An administrator says which person it is.",
             )
         )
     fields = [
-        "name", "title", "metric", "state", "severity", "comparison", "observed", "lower",
-        "upper", "limit", "live_value", "is_worse_than_live", "explanation", "remedy",
-        "evidence", "evaluated_at",
+        "name",
+        "title",
+        "metric",
+        "state",
+        "severity",
+        "comparison",
+        "observed",
+        "lower",
+        "upper",
+        "limit",
+        "live_value",
+        "is_worse_than_live",
+        "explanation",
+        "remedy",
+        "evidence",
+        "evaluated_at",
     ]
     GateResult.objects.filter(promotion=promotion, position__gte=len(rows)).delete()
     GateResult.objects.bulk_create(
@@ -369,12 +430,15 @@ def _invalidate(promotion: PromotionRequest, reason: str, actor: Actor) -> None:
     notices.tell_outcome(promotion)
 
 
-def _record_closing(
-    promotion: PromotionRequest, action: Action, actor: Actor, reason: str
-) -> None:
+def _record_closing(promotion: PromotionRequest, action: Action, actor: Actor, reason: str) -> None:
     audit.record(
-        action, actor=actor, workspace=promotion.workspace.slug,
-        object_type="promotion_request", object_id=str(promotion.uid),
-        object_name=f"{promotion} {promotion.title}", object_digest=promotion.digest,
-        after={"status": promotion.status}, pii={"reason": reason.strip()},
+        action,
+        actor=actor,
+        workspace=promotion.workspace.slug,
+        object_type="promotion_request",
+        object_id=str(promotion.uid),
+        object_name=f"{promotion} {promotion.title}",
+        object_digest=promotion.digest,
+        after={"status": promotion.status},
+        pii={"reason": reason.strip()},
     )

@@ -43,8 +43,15 @@ class DigestChanged(Conflict):
 
 
 def approve(
-    *, caller: Caller, promotion: PromotionRequest, digest: str, meaning: str, password: str,
-    reason: str = "", role: str = "", session_key: str = "",
+    *,
+    caller: Caller,
+    promotion: PromotionRequest,
+    digest: str,
+    meaning: str,
+    password: str,
+    reason: str = "",
+    role: str = "",
+    session_key: str = "",
 ) -> PromotionRequest:
     """Sign for it. The last signature that the policy asks for approves the request, and the
     rollout of its plan starts in the same transaction.
@@ -62,8 +69,14 @@ def approve(
     _prepare(caller, promotion, password)
     with transaction.atomic():
         promotion = _sign(
-            caller, promotion, Verdict.APPROVE, digest=digest, meaning=meaning, reason=reason,
-            role=role, session_key=session_key,
+            caller,
+            promotion,
+            Verdict.APPROVE,
+            digest=digest,
+            meaning=meaning,
+            reason=reason,
+            role=role,
+            session_key=session_key,
         )
         if not any(slot.missing for slot in slots([promotion])[promotion.pk]):
             _approve(promotion, caller)
@@ -71,8 +84,15 @@ def approve(
 
 
 def reject(
-    *, caller: Caller, promotion: PromotionRequest, digest: str, meaning: str, password: str,
-    reason: str, role: str = "", session_key: str = "",
+    *,
+    caller: Caller,
+    promotion: PromotionRequest,
+    digest: str,
+    meaning: str,
+    password: str,
+    reason: str,
+    role: str = "",
+    session_key: str = "",
 ) -> PromotionRequest:
     """Sign against it, with a reason; one rejection ends the request.
 
@@ -86,15 +106,26 @@ def reject(
     _prepare(caller, promotion, password)
     with transaction.atomic():
         promotion = _sign(
-            caller, promotion, Verdict.REJECT, digest=digest, meaning=meaning, reason=reason,
-            role=role, session_key=session_key,
+            caller,
+            promotion,
+            Verdict.REJECT,
+            digest=digest,
+            meaning=meaning,
+            reason=reason,
+            role=role,
+            session_key=session_key,
         )
         close(promotion, Status.REJECTED, reason)
         audit.record(
-            Action.REQUEST_REJECTED, actor=caller.actor, workspace=promotion.workspace.slug,
-            object_type="promotion_request", object_id=str(promotion.uid),
-            object_name=f"{promotion} {promotion.title}", object_digest=promotion.digest,
-            after={"status": promotion.status}, pii={"reason": reason.strip()},
+            Action.REQUEST_REJECTED,
+            actor=caller.actor,
+            workspace=promotion.workspace.slug,
+            object_type="promotion_request",
+            object_id=str(promotion.uid),
+            object_name=f"{promotion} {promotion.title}",
+            object_digest=promotion.digest,
+            after={"status": promotion.status},
+            pii={"reason": reason.strip()},
         )
         notices.tell_outcome(promotion)
     return promotion
@@ -114,8 +145,15 @@ def _prepare(caller: Caller, promotion: PromotionRequest, password: str) -> None
 
 
 def _sign(
-    caller: Caller, promotion: PromotionRequest, verdict: Signature.Verdict, *, digest: str,
-    meaning: str, reason: str, role: str, session_key: str,
+    caller: Caller,
+    promotion: PromotionRequest,
+    verdict: Signature.Verdict,
+    *,
+    digest: str,
+    meaning: str,
+    reason: str,
+    role: str,
+    session_key: str,
 ) -> PromotionRequest:
     assert caller.user is not None
     promotion = lock(promotion)
@@ -135,20 +173,35 @@ def _sign(
         raise blocked
     uid = uuid7()
     event = audit.record(
-        Action.REQUEST_SIGNED, actor=caller.actor, workspace=promotion.workspace.slug,
-        object_type="promotion_request", object_id=str(promotion.uid),
-        object_name=f"{promotion} {promotion.title}", object_digest=promotion.digest,
+        Action.REQUEST_SIGNED,
+        actor=caller.actor,
+        workspace=promotion.workspace.slug,
+        object_type="promotion_request",
+        object_id=str(promotion.uid),
+        object_name=f"{promotion} {promotion.title}",
+        object_digest=promotion.digest,
         details={
-            "signature": str(uid), "role": role, "verdict": verdict.value, "meaning": meaning,
-            "round": promotion.round, "release_digest": promotion.release_digest,
+            "signature": str(uid),
+            "role": role,
+            "verdict": verdict.value,
+            "meaning": meaning,
+            "round": promotion.round,
+            "release_digest": promotion.release_digest,
         },
         pii={"reason": reason.strip()[:MAX_COMMENT]},
     )
     try:
         with transaction.atomic():
             Signature.objects.create(
-                uid=uid, promotion=promotion, round=promotion.round, user=caller.user, role=role,
-                verdict=verdict, meaning=meaning, digest=digest, event_id=event.pk,
+                uid=uid,
+                promotion=promotion,
+                round=promotion.round,
+                user=caller.user,
+                role=role,
+                verdict=verdict,
+                meaning=meaning,
+                digest=digest,
+                event_id=event.pk,
                 session_sha256=(
                     hashlib.sha256(session_key.encode()).hexdigest() if session_key else ""
                 ),
@@ -159,7 +212,11 @@ def _sign(
 
 
 def _chosen(
-    caller: Caller, promotion: PromotionRequest, found: list[Slot], role: str, meaning: str,
+    caller: Caller,
+    promotion: PromotionRequest,
+    found: list[Slot],
+    role: str,
+    meaning: str,
     verdict: Signature.Verdict,
 ) -> tuple[str, str]:
     """The role that is signed in and what it means, both from what the policy offers."""
@@ -175,7 +232,8 @@ def _chosen(
             return choice.role, meaning
     text = "Choose what your signature means."
     raise Invalid(
-        text, fields={"meaning": [text]},
+        text,
+        fields={"meaning": [text]},
         offered={choice.role: list(choice.meanings) for choice in fitting},
     )
 
@@ -186,12 +244,18 @@ def _approve(promotion: PromotionRequest, caller: Caller) -> None:
     close(promotion, Status.APPROVED)
     not_started = rollout.start_if_routed(promotion, caller=caller)
     audit.record(
-        Action.REQUEST_APPROVED, actor=caller.actor, workspace=promotion.workspace.slug,
-        object_type="promotion_request", object_id=str(promotion.uid),
-        object_name=f"{promotion} {promotion.title}", object_digest=promotion.digest,
+        Action.REQUEST_APPROVED,
+        actor=caller.actor,
+        workspace=promotion.workspace.slug,
+        object_type="promotion_request",
+        object_id=str(promotion.uid),
+        object_name=f"{promotion} {promotion.title}",
+        object_digest=promotion.digest,
         after={
-            "status": promotion.status, "valid_until": promotion.valid_until,
-            "release_digest": promotion.release_digest, "rollout_waits": not_started,
+            "status": promotion.status,
+            "valid_until": promotion.valid_until,
+            "release_digest": promotion.release_digest,
+            "rollout_waits": not_started,
             "rollout": str(promotion.rollout_uid) if promotion.rollout_uid else None,
         },
         details={"content": promotion.content},

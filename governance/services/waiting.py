@@ -27,8 +27,12 @@ class NoSeat(Exception):
 
 
 def wait_for(
-    promotion: PromotionRequest, release_digest: str, *, wait_s: float,
-    sleep: Callable[[float], None] = time.sleep, clock: Callable[[], float] = time.monotonic,
+    promotion: PromotionRequest,
+    release_digest: str,
+    *,
+    wait_s: float,
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Clearance:
     """The clearance, once it is final or ``wait_s`` seconds (0 to 60) have passed.
 

@@ -32,16 +32,21 @@ GATES = ("auc.lower95 >= 0.6", "card.complete and findings.open_high == 0")
 
 
 def source(
-    name: str = "tier-2", gates: tuple[str, ...] = GATES,
-    approvals: dict[str, int] | None = None, extra: str = "",
+    name: str = "tier-2",
+    gates: tuple[str, ...] = GATES,
+    approvals: dict[str, int] | None = None,
+    extra: str = "",
 ) -> str:
     """A policy's text."""
     wanted = approvals or {"validator": 1, "risk_officer": 1}
-    return SOURCE.format(
-        name=name,
-        gates="\n".join(f"  - {gate}" for gate in gates),
-        approvals="\n".join(f"  - {{role: {r}, count: {n}}}" for r, n in wanted.items()),
-    ) + extra
+    return (
+        SOURCE.format(
+            name=name,
+            gates="\n".join(f"  - {gate}" for gate in gates),
+            approvals="\n".join(f"  - {{role: {r}, count: {n}}}" for r, n in wanted.items()),
+        )
+        + extra
+    )
 
 
 def system(workspace: Any) -> Caller:
@@ -80,17 +85,30 @@ def make_live(of: ModelVersion, environment: str = "production") -> None:
 
 
 def evidence(
-    of: ModelVersion, kind: str, result: dict[str, Any] | None, *, on: str = "holdout",
-    state: str = "complete", baseline: ModelVersion | None = None, **fields: Any,
+    of: ModelVersion,
+    kind: str,
+    result: dict[str, Any] | None,
+    *,
+    on: str = "holdout",
+    state: str = "complete",
+    baseline: ModelVersion | None = None,
+    **fields: Any,
 ) -> Evidence:
     """Finished (or unfinished) evidence, as evaluation would have left it."""
     uid = uuid7()
     complete = state == "complete"
     return Evidence.objects.create(
-        uid=uid, workspace=of.model.workspace, kind=kind, version=of, baseline=baseline,
-        dataset=dataset(of.model.workspace, on), state=state, result=result or {},
+        uid=uid,
+        workspace=of.model.workspace,
+        kind=kind,
+        version=of,
+        baseline=baseline,
+        dataset=dataset(of.model.workspace, on),
+        state=state,
+        result=result or {},
         digest=digest_of({"uid": str(uid), "result": result}) if complete else None,
-        completed_at=timezone.now() if complete else None, created_by_pid="system:tests",
+        completed_at=timezone.now() if complete else None,
+        created_by_pid="system:tests",
         **fields,
     )
 
@@ -102,26 +120,50 @@ def evaluation(of: ModelVersion, auc: float = 0.7, **kwargs: Any) -> Evidence:
         "log_loss": {"value": 0.5, "lower95": 0.48, "upper95": 0.52},
         "brier": {"value": 0.16, "lower95": 0.15, "upper95": 0.17},
     }
-    return evidence(of, "evaluation", {"rows": 2000, "task": "binary", "metrics": metrics}, **kwargs)
+    return evidence(
+        of, "evaluation", {"rows": 2000, "task": "binary", "metrics": metrics}, **kwargs
+    )
 
 
-def differential(of: ModelVersion, live: ModelVersion, delta: float = 0.02, **kwargs: Any) -> Evidence:
+def differential(
+    of: ModelVersion, live: ModelVersion, delta: float = 0.02, **kwargs: Any
+) -> Evidence:
     """A comparison in which 41 of 2,000 decisions flip."""
     result = {
-        "rows": 2000, "task": "binary",
+        "rows": 2000,
+        "task": "binary",
         "flips": {
-            "total": 41, "to_positive": 11, "to_negative": 30,
+            "total": 41,
+            "to_positive": 11,
+            "to_negative": 30,
             "share": {"value": 0.0205, "lower95": 0.015, "upper95": 0.027},
         },
         "flips_by_segment": [
-            {"segment": "carrier", "value": "AA", "rows": 500, "to_positive": 1,
-             "to_negative": 20, "share": 0.042},
-            {"segment": "carrier", "value": "UA", "rows": 1500, "to_positive": 10,
-             "to_negative": 10, "share": 0.0133},
+            {
+                "segment": "carrier",
+                "value": "AA",
+                "rows": 500,
+                "to_positive": 1,
+                "to_negative": 20,
+                "share": 0.042,
+            },
+            {
+                "segment": "carrier",
+                "value": "UA",
+                "rows": 1500,
+                "to_positive": 10,
+                "to_negative": 10,
+                "share": 0.0133,
+            },
         ],
         "metrics_delta": {
-            "auc": {"candidate": 0.7, "baseline": 0.7 - delta, "delta": delta,
-                    "lower95": delta - 0.005, "upper95": delta + 0.005},
+            "auc": {
+                "candidate": 0.7,
+                "baseline": 0.7 - delta,
+                "delta": delta,
+                "lower95": delta - 0.005,
+                "upper95": delta + 0.005,
+            },
         },
         "most_different": [],
     }
@@ -129,7 +171,11 @@ def differential(of: ModelVersion, live: ModelVersion, delta: float = 0.02, **kw
 
 
 def promotion(
-    workspace: Any, *, of: ModelVersion | None = None, by: Any = None, gates_pass: bool = True,
+    workspace: Any,
+    *,
+    of: ModelVersion | None = None,
+    by: Any = None,
+    gates_pass: bool = True,
     **kwargs: Any,
 ) -> PromotionRequest:
     """An open request under ``policy()``, with the evidence that its gates need."""
@@ -140,7 +186,8 @@ def promotion(
         evaluation(of)
     by = by or person(workspace, "requester")
     return promotions.open_request(
-        caller=caller(by, workspace), version=of,
+        caller=caller(by, workspace),
+        version=of,
         environment=registry.get_environment(workspace, "production"),
     )
 
@@ -153,7 +200,10 @@ def caller(user: Any, workspace: Any) -> Caller:
     return Caller(
         workspace=workspace,
         actor=Actor(
-            pid=user.pid, kind="user", label=str(user), workspace=workspace.slug,
+            pid=user.pid,
+            kind="user",
+            label=str(user),
+            workspace=workspace.slug,
             auth={"method": "session"},
         ),
         user=user,
