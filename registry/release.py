@@ -8,6 +8,7 @@ release (description, tags) and figures that somebody only reported are not part
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -103,6 +104,8 @@ def plain(value: Any) -> Any:
     if isinstance(value, bool) or value is None or isinstance(value, (int, str)):
         return value
     if isinstance(value, float):
+        if not math.isfinite(value):
+            raise Invalid("A release holds finite numbers only.", code="invalid_release")
         return int(value) if value.is_integer() else canonical_number(value)
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat()

@@ -7,10 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
 
 from common.errors import Conflict, Invalid, NotFound
-from registry.models import Alias, Dataset, Environment, ModelVersion, RegisteredModel
+from registry.models import (
+    Alias,
+    Dataset,
+    Environment,
+    ModelVersion,
+    RegisteredModel,
+    VersionAuthor,
+)
 from registry.names import why_not_a_name
 
 if TYPE_CHECKING:
@@ -71,6 +78,27 @@ def search(models: QuerySet[RegisteredModel], text: str) -> QuerySet[RegisteredM
         | Q(owner__email__icontains=text)
         | Q(tags__icontains=text)
     )
+
+
+def needing(models: QuerySet[RegisteredModel], need: str) -> QuerySet[RegisteredModel]:
+    """Those that lack something: ``version``, ``promotion``, ``purpose`` or ``author``."""
+    if need == "version":
+        return models.filter(versions=None)
+    if need == "purpose":
+        return models.filter(purpose="")
+    if need == "author":
+        unmapped = VersionAuthor.objects.filter(version__model=OuterRef("pk"), user=None)
+        return models.filter(Exists(unmapped))
+    if need == "promotion":
+        last = Environment.objects.filter(workspace=OuterRef("model__workspace")).order_by(
+            "-position"
+        )
+        live = Alias.objects.filter(
+            model=OuterRef("pk"), ended_at=None, name=Subquery(last.values("alias")[:1]),
+            version__number=OuterRef("latest_number"),
+        )
+        return models.exclude(versions=None).filter(~Exists(live))
+    return models
 
 
 def get_model(workspace: Workspace, name: str) -> RegisteredModel:

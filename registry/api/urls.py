@@ -1,5 +1,27 @@
 """API routes of registry."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from registry.api import views
+
+urlpatterns = [
+    path("models", views.ModelList.as_view(), name="model-list"),
+    path("models/<str:name>", views.ModelDetail.as_view(), name="model-detail"),
+    path("models/<str:name>/versions", views.VersionList.as_view(), name="version-list"),
+    path(
+        "models/<str:name>/versions/<int:number>",
+        views.VersionDetail.as_view(),
+        name="version-detail",
+    ),
+    path(
+        "models/<str:name>/versions/<int:number>/authors",
+        views.VersionAuthors.as_view(),
+        name="version-authors",
+    ),
+    path("models/<str:name>/aliases", views.AliasList.as_view(), name="alias-list"),
+    path("models/<str:name>/aliases/<str:alias>", views.AliasDetail.as_view(), name="alias-detail"),
+    path("models/<str:name>/as-of", views.ModelAsOf.as_view(), name="model-as-of"),
+    path("datasets", views.DatasetList.as_view(), name="dataset-list"),
+    path("datasets/<str:name>", views.DatasetDetail.as_view(), name="dataset-detail"),
+    path("environments", views.EnvironmentList.as_view(), name="environment-list"),
+]

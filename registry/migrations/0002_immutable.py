@@ -5,9 +5,11 @@ from django.db import migrations
 FUNCTIONS = """
 CREATE FUNCTION cs_only_these_may_change() RETURNS trigger
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+    -- The columns that may change. Without arguments TG_ARGV is NULL, which would allow all.
+    free text[] := COALESCE(TG_ARGV, ARRAY[]::text[]);
 BEGIN
-    -- TG_ARGV names the columns that may change; without it the row may never change.
-    IF (to_jsonb(NEW) - TG_ARGV) IS DISTINCT FROM (to_jsonb(OLD) - TG_ARGV) THEN
+    IF (to_jsonb(NEW) - free) IS DISTINCT FROM (to_jsonb(OLD) - free) THEN
         RAISE EXCEPTION 'a row of % does not change any more', TG_TABLE_NAME
             USING ERRCODE = 'restrict_violation';
     END IF;

@@ -43,11 +43,13 @@ def create(
     owner = owner or caller.user
     if owner is None:
         raise Invalid("A model needs an owner.", fields={"owner": ["A model needs an owner."]})
+    _insist_may_own(owner, caller)
     model = RegisteredModel(
-        workspace=caller.workspace, name=insist_name(name), **_content(
-            caller, owner=owner, purpose=purpose, kind=kind, tier=tier,
-            description=description, tags=tags,
-        )
+        workspace=caller.workspace,
+        name=insist_name(name),
+        **_content(
+            owner=owner, purpose=purpose, kind=kind, tier=tier, description=description, tags=tags
+        ),
     )
     try:
         with transaction.atomic():
@@ -83,10 +85,11 @@ def update(
     Raises: Invalid, NotAllowed.
     """
     caller.insist(Capability.MODEL_EDIT)
+    if owner is not None:
+        _insist_may_own(owner, caller)
     model = lock(model)
     before = _shown(model)
     content = _content(
-        caller,
         owner=owner or model.owner,
         purpose=model.purpose if purpose is None else purpose,
         kind=kind or model.kind,
@@ -119,8 +122,14 @@ def lock(model: RegisteredModel) -> RegisteredModel:
     ).get(pk=model.pk)
 
 
+def _insist_may_own(owner: User, caller: Caller) -> None:
+    # Who answers for a service account may own what it makes, with a role here or without.
+    if owner != caller.user and not is_member(owner, caller.workspace):
+        reason = "The owner must be an active person with a role in this workspace."
+        raise Invalid(reason, code="owner_is_no_member", fields={"owner": [reason]})
+
+
 def _content(
-    caller: Caller,
     *,
     owner: User,
     purpose: str,
@@ -133,9 +142,6 @@ def _content(
         raise Invalid(f"There is no kind “{kind[:50]}”.", fields={"kind": ["No such kind."]})
     if tier not in (1, 2, 3):
         raise Invalid("The tier is 1, 2 or 3.", fields={"tier": ["1 (high), 2 or 3 (low)."]})
-    if not is_member(owner, caller.workspace):
-        reason = "The owner must be an active person with a role in this workspace."
-        raise Invalid(reason, code="owner_is_no_member", fields={"owner": [reason]})
     return {
         "owner": owner,
         "purpose": insist_text(purpose, field="purpose", most=MAX_TEXT),

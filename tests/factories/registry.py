@@ -49,6 +49,7 @@ class ModelVersionFactory(factory.django.DjangoModelFactory[ModelVersion]):
 
     class Meta:
         model = ModelVersion
+        skip_postgeneration_save = True
 
     model = factory.SubFactory(RegisteredModelFactory)
     number = factory.LazyAttribute(lambda it: it.model.versions.count() + 1)
