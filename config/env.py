@@ -238,7 +238,9 @@ def _dev_secrets(values: Mapping[str, str], var_dir: Path) -> dict[str, str]:
         from embedded import state
 
         return state.ensure_secrets(state.prepare(var_dir))
-    return {name: base64.urlsafe_b64encode(secrets.token_bytes(32)).decode() for name in names}
+    made = {name: base64.b64encode(secrets.token_bytes(32)).decode() for name in names}
+    made["FIELD_KEYS"] = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()  # Fernet's form
+    return made
 
 
 def _set(environ: Mapping[str, str]) -> dict[str, str]:

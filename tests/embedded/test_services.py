@@ -13,6 +13,7 @@ from pathlib import Path
 import psycopg
 import pytest
 import redis
+from django.core.management import CommandError, call_command
 
 import embedded
 from embedded import postgres_home, processes, state
@@ -330,6 +331,18 @@ def test_purge_refuses_a_folder_that_is_not_ours(tmp_path):
         embedded.purge(tmp_path)
 
     assert (tmp_path / "thesis.txt").exists()
+
+
+def test_manage_py_embedded_is_the_same_door(var_dir, capsys):
+    chosen = {"only": "redis", "var_dir": var_dir}
+
+    call_command("embedded", "up", **chosen)
+    assert "redis     running" in capsys.readouterr().out
+    call_command("embedded", "down", **chosen)
+    with pytest.raises(SystemExit, match="1"):
+        call_command("embedded", "status", **chosen)
+    with pytest.raises(CommandError, match="Unknown service mysql"):
+        call_command("embedded", "up", only="mysql", var_dir=var_dir)
 
 
 def test_the_command_line_starts_shows_and_stops(var_dir):

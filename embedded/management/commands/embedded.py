@@ -4,6 +4,7 @@ import sys
 from argparse import ArgumentParser, Namespace
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from embedded import EmbeddedError, cli
@@ -18,6 +19,8 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         cli.add_arguments(parser)
+        # The settings also know what .env says; ``python -m embedded`` knows the environment only.
+        parser.set_defaults(var_dir=settings.VAR_DIR, port=settings.ENV.port)
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
