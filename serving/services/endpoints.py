@@ -138,21 +138,21 @@ def probe(
     return _note_probe(endpoint, caller, rows=len(rows), source=source, answer=answer)
 
 
-@transaction.atomic
 def set_secret(*, caller: Caller, endpoint: Endpoint, header: str, value: str) -> None:
     """Set or replace a header that is sent with every call. It is never shown again.
 
     Raises: EndpointRefused, Invalid, Conflict (retired, or too many), NotAllowed.
     """
     caller.insist(Capability.ENDPOINT_EDIT)
-    endpoint = _lock(endpoint)
-    if endpoint.retired_at is not None:
-        raise Conflict(f"The endpoint {endpoint.name} is retired.", code="endpoint_retired")
+    # Before the transaction: resolving a name may take seconds, and the URL never changes.
     _insist_secret(header, value, endpoint.url, _checked(endpoint, caller))
-    others = endpoint.secrets.exclude(header=header.lower()).count()
-    if others >= MAX_SECRETS:
-        raise Conflict(f"An endpoint has at most {MAX_SECRETS} secrets.")
-    _keep_secret(endpoint, header, value, caller)
+    with transaction.atomic():
+        endpoint = _lock(endpoint)
+        if endpoint.retired_at is not None:
+            raise Conflict(f"The endpoint {endpoint.name} is retired.", code="endpoint_retired")
+        if endpoint.secrets.exclude(header=header.lower()).count() >= MAX_SECRETS:
+            raise Conflict(f"An endpoint has at most {MAX_SECRETS} secrets.")
+        _keep_secret(endpoint, header, value, caller)
 
 
 rotate_secret = set_secret

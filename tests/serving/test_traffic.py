@@ -1,0 +1,124 @@
+import asyncio
+import threading
+import time
+
+import pytest
+
+from serving.errors import EndpointRejected, EndpointUnavailable
+from serving.traffic import score_batches
+from tests.serving import servers
+
+pytestmark = pytest.mark.django_db
+
+BATCHES = [[{"x": float(10 * batch + row)} for row in range(3)] for batch in range(8)]
+
+
+def test_order_is_kept_when_answers_overtake_each_other(endpoint, server):
+    async def later_is_quicker(call):
+        first = call.rows[0][0]
+        await asyncio.sleep(0.1 - first / 1000)
+        await servers.echo_first(call)
+
+    server.handler = later_is_quicker
+
+    found = list(score_batches(endpoint, BATCHES, concurrency=4))
+
+    assert [index for index, _ in found] == list(range(8))
+    assert [p.scores.tolist() for _, p in found] == [[r["x"] for r in batch] for batch in BATCHES]
+
+
+@pytest.mark.parametrize("concurrency", [1, 3])
+def test_no_more_calls_are_under_way_than_asked_for(concurrency, endpoint, server):
+    async def slowly(call):
+        await asyncio.sleep(0.03)
+        await servers.echo_first(call)
+
+    server.handler = slowly
+
+    list(score_batches(endpoint, BATCHES, concurrency=concurrency))
+
+    assert server.most_at_once == concurrency
+
+
+def test_it_goes_on_from_a_cursor(endpoint, server):
+    found = [index for index, _ in score_batches(endpoint, BATCHES, start=6)]
+
+    assert found == [6, 7]
+    assert len(server.calls) == 2
+
+
+def test_batches_before_a_failure_are_yielded(endpoint, server):
+    async def fails_at_the_fourth(call):
+        if call.rows[0][0] == 30:
+            call.answer(b"", status=500)
+        else:
+            await servers.echo_first(call)
+
+    server.handler = fails_at_the_fourth
+    seen = []
+
+    with pytest.raises(EndpointUnavailable):
+        for index, _ in score_batches(endpoint, BATCHES, concurrency=2):
+            seen.append(index)
+
+    assert seen == [0, 1, 2]
+
+
+def test_a_slow_reader_makes_no_call_miss_its_deadline(endpoint, server):
+    """The next answers arrive while the caller is busy for longer than the deadline."""
+    stream = score_batches(endpoint, BATCHES, concurrency=2)
+    next(stream)
+    time.sleep(endpoint.timeout_ms / 1000 + 0.2)
+
+    assert len(list(stream)) == 7
+
+
+def test_batches_are_taken_as_they_are_needed(endpoint):
+    taken = []
+
+    def batches():
+        for number, batch in enumerate(BATCHES):
+            taken.append(number)
+            assert threading.current_thread() is threading.main_thread()
+            yield batch
+
+    stream = score_batches(endpoint, batches(), concurrency=2)
+    next(stream)
+    assert taken == [0, 1]
+    stream.close()
+
+
+def test_leaving_early_leaves_no_thread_behind(endpoint, server):
+    server.handler = servers.hang
+    before = threading.active_count()
+    endpoint.timeout_ms = 60_000
+
+    def stop_at_once():
+        yield BATCHES[0]
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(score_batches(endpoint, stop_at_once(), concurrency=2))
+
+    assert threading.active_count() == before
+
+
+def test_a_wrong_answer_names_its_batch_by_where_it_stops(endpoint, server):
+    server.handler = servers.fixed({"predictions": [1]})
+
+    with pytest.raises(EndpointRejected) as refusal:
+        list(score_batches(endpoint, BATCHES))
+
+    assert refusal.value.code == "wrong_count"
+
+
+def test_a_thousand_rows_a_call_are_no_matter(version, server):
+    from tests.factories.serving import EndpointFactory
+
+    endpoint = EndpointFactory(version=version, url=server.url, max_batch_rows=1000)
+    rows = [[{"x": 0.1 * n} for n in range(1000)] for _ in range(5)]
+
+    found = list(score_batches(endpoint, rows))
+
+    assert sum(len(p.scores) for _, p in found) == 5000
+    assert len(server.calls) == 5
