@@ -54,7 +54,10 @@ def request(
     started = time.monotonic()
     target = parse_url(url)
     backend = PinnedBackend(policy_for(workspace), started + deadline_s)
-    outgoing = httpx.Request(method, url, headers=_headers(headers), content=content)
+    try:
+        outgoing = httpx.Request(method, url, headers=_headers(headers), content=content)
+    except httpx.InvalidURL:
+        raise AddressRefused(f"{shown(target.host)} is no plainly written address.") from None
     outgoing.extensions["timeout"] = dict.fromkeys(("connect", "read", "write", "pool"), deadline_s)
     try:
         with httpcore.ConnectionPool(
@@ -91,10 +94,10 @@ class PinnedBackend(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
-        found = resolve.answers(
-            host, port, timeout_s=min(DNS_TIMEOUT_S, _left(self.deadline, timeout))
-        )
         name = host.rstrip(".").lower()
+        found = resolve.answers(
+            name, port, timeout_s=min(DNS_TIMEOUT_S, _left(self.deadline, timeout))
+        )
         failure: Exception | None = None
         for address in self.policy.insist(host=name, port=port, answers=found):
             try:

@@ -131,8 +131,8 @@ class _PinnedResolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        found = await asyncio.to_thread(resolve.answers, host, port, timeout_s=DNS_TIMEOUT_S)
         name = host.rstrip(".").lower()
+        found = await asyncio.to_thread(resolve.answers, name, port, timeout_s=DNS_TIMEOUT_S)
         return [
             ResolveResult(
                 hostname=host,
