@@ -80,8 +80,7 @@ class Line:
     def what(self) -> str:
         return phrase(
             self.event.action,
-            object_type=self.event.object_type,
-            name=self.object_name,
+            name=self.object_name or self.event.object_id,
             details=self.body["details"],
         )
 

@@ -1,4 +1,4 @@
-"""Every action as the end of a sentence that begins with who did it: "Ada Lovelace moved the alias …".
+"""Every action as the end of a sentence that begins with who did it: "Ada Lovelace moved …".
 
 ``{name}`` is the object's name as it was then. A refusal ends with the code of its reason.
 """
@@ -19,12 +19,14 @@ PHRASES: dict[Action, str] = {
     Action.TOKEN_CREATED: "made the token {name}",
     Action.TOKEN_REVOKED: "revoked the token {name}",
     Action.SERVICE_ACCOUNT_CREATED: "created the service account {name}",
+    Action.PASSWORD_CHANGED: "changed the password of {name}",
     Action.SIGNED_IN: "signed in",
     Action.SIGNED_IN_FAILED: "could not sign in",
     Action.MODEL_CREATED: "registered the model {name}",
     Action.MODEL_UPDATED: "changed the model {name}",
     Action.VERSION_REGISTERED: "registered the version {name}",
     Action.VERSION_TAGGED: "tagged the version {name}",
+    Action.VERSION_AUTHOR_MAPPED: "named the person behind an author of {name}",
     Action.ALIAS_MOVED: "moved the alias {name}",
     Action.ALIAS_REMOVED: "removed the alias {name}",
     Action.ALIAS_MOVE_REFUSED: "was not let move the alias {name}",
@@ -82,22 +84,23 @@ PHRASES: dict[Action, str] = {
     Action.ADDRESS_REFUSED: "was not let call {name}",
     Action.JOB_CANCELLED: "cancelled the job {name}",
     Action.JOB_FAILED: "could not finish the job {name}",
+    Action.JOB_RETRIED: "asked to run the job {name} again",
     Action.EXPORT_MADE: "exported {name}",
     Action.AUDIT_VERIFIED: "verified {name}",
 }
 
 
-def phrase(
-    action: str, *, object_type: str, name: str, details: Mapping[str, Any] | None = None
-) -> str:
-    """What was done, after who did it; an action without its own words is named."""
-    shown = name or f"a {object_type.replace('_', ' ')}"
+def phrase(action: str, *, name: str, details: Mapping[str, Any] | None = None) -> str:
+    """What was done, after who did it; without words of its own "dataset.profiled" is
+    "profiled the dataset …".
+    """
     try:
         known = PHRASES.get(Action(action))
     except ValueError:
         known = None
     if known is None:
-        return f"did {action.replace('_', ' ').replace('.', ': ')} on {shown}"
-    text = known.replace("{name}", shown)
+        family, _, verb = action.replace("_", " ").partition(".")
+        known = f"{verb} the {family} {{name}}" if verb else f"{family} {{name}}"
+    text = known.replace("{name}", name)
     code = (details or {}).get("code")
     return f"{text} ({str(code).replace('_', ' ')})" if code else text
