@@ -80,7 +80,13 @@ def main() -> None:
         "risk_officer": person("ines", [Scope.READ, Scope.POLICIES_WRITE]),
         "operator": person(
             "sam",
-            [Scope.READ, Scope.ROLLOUTS_WRITE, Scope.MONITORING_WRITE, Scope.SERVING_WRITE],
+            [
+                Scope.READ,
+                Scope.ROLLOUTS_WRITE,
+                Scope.MONITORING_WRITE,
+                Scope.SERVING_WRITE,
+                Scope.REQUEST_WRITE,
+            ],
         ),
         "auditor": person("omar", [Scope.READ, Scope.AUDIT_READ]),
     }

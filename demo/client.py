@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable
-from html import unescape
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
 from typing import Any, TypeVar
 
 import httpx
 
 T = TypeVar("T")
-_CSRF = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 
 
 class Refused(Exception):
@@ -71,21 +70,54 @@ class Browser:
         response.raise_for_status()
         return response.text
 
-    def submit(self, page_path: str, action: str, fields: dict[str, str]) -> httpx.Response:
-        """Open the page that shows the form, then send it with the token found there."""
-        found = _CSRF.search(self.page(page_path))
-        if found is None:
-            raise RuntimeError(f"{page_path} shows no form")
-        data = {"csrfmiddlewaretoken": unescape(found[1]), **fields}
+    def fill(self, path: str, fields: dict[str, str]) -> httpx.Response:
+        """Open a page, find the form that has all of these fields, fill it in, and send it.
+
+        Raises: RuntimeError when the page shows no such form: then nobody could send it.
+        """
+        forms = _Forms()
+        forms.feed(self.page(path))
+        form = next((f for f in forms.found if set(fields) <= f.names), None)
+        if form is None:
+            raise RuntimeError(f"{path} shows no form with {', '.join(sorted(fields))}")
         origin = str(self.http.base_url).rstrip("/")
-        return self.http.post(action, data=data, headers={"Referer": origin + page_path})
+        return self.http.post(
+            form.action or path,
+            data={**form.hidden, **fields},
+            headers={"Referer": f"{origin}{path}"},
+        )
 
     def sign_in(self, email: str, password: str) -> None:
         """The real sign-in form. Raises: RuntimeError when it lets nobody in."""
-        path = "/accounts/login/"
-        response = self.submit(path, path, {"login": email, "password": password})
+        response = self.fill("/accounts/login/", {"login": email, "password": password})
         if "sessionid" not in self.http.cookies:
             raise RuntimeError(f"{email} could not sign in: {response.status_code}")
+
+
+@dataclass
+class _Form:
+    action: str
+    hidden: dict[str, str] = field(default_factory=dict)
+    names: set[str] = field(default_factory=set)
+
+
+class _Forms(HTMLParser):
+    """The forms of a page: their actions, hidden values, and the names of all fields."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[_Form] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = {name: value or "" for name, value in attrs}
+        if tag == "form":
+            self.found.append(_Form(action=values.get("action", "")))
+        elif tag in {"input", "select", "textarea", "button"} and self.found:
+            name = values.get("name")
+            if name:
+                self.found[-1].names.add(name)
+                if values.get("type") == "hidden":
+                    self.found[-1].hidden[name] = values.get("value", "")
 
 
 def wait_for(

@@ -1,0 +1,32 @@
+"""Chapter 4: another model, where fairness is a gate."""
+
+from __future__ import annotations
+
+from demo.report import insist
+from demo.story.stage import CREDIT, JUDGED, Stage, gate_line
+
+TITLE = "Fairness has a say"
+
+
+def fairness(stage: Stage) -> str:
+    version = stage.register(CREDIT, "hmda-1", JUDGED)
+    request = stage.ask(CREDIT, version["number"])
+    stage.requests["hmda"] = request
+    gate = next(g for g in request["gates"] if "selection_rate_ratio" in g["name"])
+    insist(gate["state"] in {"passes", "fails"}, f"{gate['state']}: {gate['explanation']}")
+    return gate_line(request, "selection_rate_ratio")
+
+
+def consequence(stage: Stage) -> str:
+    request = stage.requests["hmda"]
+    gate = next(g for g in request["gates"] if "selection_rate_ratio" in g["name"])
+    status, body = stage.clearance(request)
+    expected = "blocked" if gate["state"] == "fails" else "waiting"
+    insist(status == 409 and body["state"] == expected, f"{status} {body}")
+    return f"clearance: 409 {body['state']}; it stays where it is until that changes"
+
+
+STEPS = (
+    ("Approval rates by race, measured", fairness),
+    ("What follows from it", consequence),
+)
