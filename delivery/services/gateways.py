@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from audit.actions import Action
 from audit.services.record import record
 from common.errors import AlreadyExists, Invalid, NotFound
 from delivery.models import Gateway, RouteTarget
+from delivery.models.route import ROUTE_NAME
 from delivery.xds.render import RouteConfig, Target, render
 
 if TYPE_CHECKING:
@@ -34,10 +36,10 @@ def create(*, caller: Caller, name: str, public_url: str) -> Gateway:
     Raises: NotAllowed, AlreadyExists.
     """
     caller.insist(Capability.ROLLOUT_OPERATE)
+    insist_name(name)
     if Gateway.objects.filter(workspace=caller.workspace, name=name).exists():
         raise AlreadyExists(f"There is a gateway “{name}” already.", code="gateway_exists")
     gateway = Gateway(workspace=caller.workspace, name=name, public_url=public_url.rstrip("/"))
-    gateway.full_clean(validate_constraints=False)
     gateway.save(force_insert=True)
     record(
         Action.GATEWAY_CREATED,
@@ -48,6 +50,13 @@ def create(*, caller: Caller, name: str, public_url: str) -> Gateway:
         after={"public_url": gateway.public_url},
     )
     return gateway
+
+
+def insist_name(name: str) -> None:
+    """Names stand in URLs and in the gateway's configuration: small letters, digits, hyphens."""
+    if not re.fullmatch(ROUTE_NAME, name):
+        reason = "1 to 63 small letters, digits and hyphens, not starting with a hyphen."
+        raise Invalid(reason, fields={"name": [reason]})
 
 
 def get(*, caller: Caller, uid: str | UUID) -> Gateway:

@@ -36,6 +36,7 @@ def create(
     Raises: NotAllowed, AlreadyExists.
     """
     caller.insist(Capability.ROLLOUT_OPERATE)
+    gateways.insist_name(name)
     taken = Route.objects.filter(workspace=caller.workspace)
     if taken.filter(name=name).exists():
         raise AlreadyExists(f"There is a route “{name}” already.", code="route_exists")
@@ -51,7 +52,6 @@ def create(
         environment=environment,
         timeout_ms=timeout_ms,
     )
-    route.full_clean(validate_constraints=False)
     route.save(force_insert=True)
     gateways.bump(gateway.pk)
     record(
