@@ -5,8 +5,55 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpRequest
+from django.urls import get_script_prefix
+
+from accounts import selectors as accounts
+from accounts.callers import Caller
+from accounts.http import caller_of
+from accounts.roles import Role
+from common.errors import DomainError
+from governance import queue
+from governance.models import Finding
+from monitoring.models import Alert
 
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
-    """Counts beside the top bar's links, for signed-in people only."""
-    return {"nav": {}}
+    """Who is signed in where, and what waits; a constant number of queries, none when nobody is."""
+    if not getattr(getattr(request, "user", None), "is_authenticated", False):
+        return {"nav": {}}
+    try:
+        caller = caller_of(request)
+    except DomainError:
+        # No workspace chosen yet: the chooser and the error pages have a bar without counts.
+        return {"nav": {"user_name": str(request.user)}}
+    return {"nav": _counts(request, caller)}
+
+
+def _counts(request: HttpRequest, caller: Caller) -> dict[str, Any]:
+    workspace = caller.workspace
+    held = accounts.memberships_by_workspace(caller.user) if caller.user is not None else {}
+    return {
+        "requests_waiting": len(queue.waiting_for(caller)),
+        "alerts_open": Alert.objects.filter(workspace=workspace, state=Alert.State.OPEN).count(),
+        "findings_open": Finding.objects.filter(
+            workspace=workspace, state=Finding.State.OPEN
+        ).count(),
+        "workspace": workspace,
+        "workspaces": [
+            {
+                "name": other.name,
+                "url": f"{_root(request)}w/{other.slug}/",
+                "current": other.pk == workspace.pk,
+            }
+            for other in held
+        ],
+        "user_name": caller.label,
+        "roles": [Role(role).label for role in sorted(caller.roles)],
+    }
+
+
+def _root(request: HttpRequest) -> str:
+    """The path in front of ``/w/{slug}/``: the script prefix without the workspace's own part."""
+    prefix = get_script_prefix()
+    slug = getattr(request, "workspace_slug", None)
+    return prefix.removesuffix(f"w/{slug}/") if slug else prefix

@@ -42,13 +42,12 @@ def on_alias_moved(sender: Any, *, model: Any, name: str, **_: Any) -> None:
 
 def on_threshold_crossed(sender: Any, *, alert: Any, **_: Any) -> None:
     """An alert becomes a finding: somebody has to deal with it by a date."""
-    monitor = alert.monitor
-    model = monitor.model
+    model = alert.monitor.model
     findings.open_finding(
-        caller=Caller.system("governance", model.workspace),
-        severity=_severity(getattr(alert, "severity", "")),
-        title=str(getattr(alert, "title", "") or alert)[:300],
-        description=str(getattr(alert, "message", "") or "")[: findings.MAX_TEXT],
+        caller=Caller.system("governance", alert.workspace),
+        severity=_severity(alert.rule.severity),
+        title=f"{alert}, {alert.rule.name}: {model.name}"[:300],
+        description=alert.cause,
         model=model,
         source=Finding.Source.ALERT,
         reference=f"alert:{alert.uid}",

@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.db import transaction
+from django.utils import timezone
 
-from common.errors import DomainError
+from accounts.roles import Capability
+from common.errors import DomainError, InvalidTransition
 from delivery.models import Rollout
 from delivery.plan import parse
 from delivery.services import rollouts
 from delivery.services.routes import route_for
+from governance.services.promotions import lock
 
 if TYPE_CHECKING:
     from accounts.callers import Caller
@@ -65,3 +68,18 @@ def find(promotion: PromotionRequest) -> Rollout | None:
         .order_by("-pk")
         .first()
     )
+
+
+@transaction.atomic
+def start_later(promotion: PromotionRequest, *, caller: Caller) -> Rollout:
+    """Start the rollout of a standing approval that did not start by itself.
+
+    Raises: NotAllowed, InvalidTransition (not approved, or lapsed), and what ``start`` raises.
+    """
+    caller.insist(Capability.ROLLOUT_OPERATE)
+    promotion = lock(promotion)
+    if promotion.status != promotion.Status.APPROVED or promotion.is_lapsed(timezone.now()):
+        raise InvalidTransition(f"{promotion} has no standing approval.")
+    if not promotion.plan:
+        raise InvalidTransition("The policy has no rollout plan.")
+    return start(promotion, caller=caller)

@@ -1,7 +1,5 @@
 """API routes of governance."""
 
-from importlib.util import find_spec
-
 from django.urls import include, path
 
 from governance.api.requests import PromotionRequestViewSet as Requests
@@ -48,6 +46,5 @@ urlpatterns = [
         name="finding-detail",
     ),
     path(f"findings/{one}/close", FindingViewSet.as_view({"post": "close"}), name="finding-close"),
+    path("", include("governance.api.urls_audit")),
 ]
-if find_spec("governance.api.urls_audit") is not None:
-    urlpatterns.append(path("", include("governance.api.urls_audit")))

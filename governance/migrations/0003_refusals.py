@@ -2,7 +2,6 @@
 
 from django.db import migrations, models
 
-
 FORTH = """
 CREATE OR REPLACE FUNCTION governance_request_changes() RETURNS trigger
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$

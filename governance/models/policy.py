@@ -66,3 +66,7 @@ class PolicyRevision(models.Model):
 
     def __str__(self) -> str:
         return f"{self.policy.name}, revision {self.number}"
+
+    @property
+    def words(self) -> str:
+        return f"Revision {self.number}"

@@ -130,6 +130,10 @@ class PromotionRequest(models.Model):
         return f"{self.model.name} {self.version.number} → {self.environment.name}"
 
     @property
+    def tier_words(self) -> str:
+        return f"Tier {self.model.tier}"
+
+    @property
     def reference(self) -> str:
         """How lower apps name this approval."""
         return f"promotion:{self.uid}"

@@ -10,11 +10,11 @@ from django.db import transaction
 from accounts.callers import Caller
 from common.errors import DomainError
 from evaluation.models import Evidence, PredictionsFile
-from evaluation.services import request as evidence_requests
 from evaluation.params import MAX_COLUMNS
+from evaluation.services import request as evidence_requests
+from governance.facts import MEASURABLE_KINDS, Gathered, Need, Subject
 from governance.gates import policy_text
 from governance.gates.expression import Family
-from governance.facts import MEASURABLE_KINDS, Gathered, Need, Subject
 from registry.models import Dataset
 from serving import selectors as serving
 

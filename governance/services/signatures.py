@@ -15,8 +15,8 @@ from audit.actions import Action
 from audit.services import record as audit
 from common.errors import Conflict, DomainError, Invalid, NotAllowed
 from common.ids import uuid7
-from governance import policies, rollout
 from governance import content as contents
+from governance import policies, rollout
 from governance.models import PromotionRequest, Signature
 from governance.selectors import Slot, gates_of, slots
 from governance.services import notices
