@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,29 +14,40 @@ from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
 TOP = 100
+#: A category of fewer reference rows than this is not kept by name: it might name a person.
+LEAST_ROWS = 5
+#: So many rare categories are told from unseen ones; a reference with more is no category column.
+MOST_RARE = 5000
 
 
 @dataclass(frozen=True)
 class CategoricalSpec:
     """The categories that are counted by name: the reference's most frequent, at most ``TOP``.
 
-    ``rare`` are the reference's other categories: they count as *other*; any value outside both is
-    *unseen*. Rare categories are few enough to keep only for small alphabets (``TOP`` × 10).
+    ``rare`` are keyed hashes of the reference's other categories: they count as *other*; any value
+    outside both is *unseen*. No rare category's name is kept.
     """
 
     categories: tuple[str, ...]
     rare: frozenset[str]
+    salt: bytes = b""
 
     @classmethod
-    def from_reference(cls, values: pa.Array, top: int = TOP) -> CategoricalSpec:
+    def from_reference(
+        cls, values: pa.Array, *, salt: bytes = b"", top: int = TOP, least_rows: int = LEAST_ROWS
+    ) -> CategoricalSpec:
         """Order by frequency, then by name, so that the same data give the same spec."""
-        counted = pc.value_counts(_text(values).drop_null())
-        pairs = sorted(
-            ((str(item["values"]), int(item["counts"])) for item in counted.to_pylist()),
-            key=lambda pair: (-pair[1], pair[0]),
-        )
-        names = [name for name, _ in pairs]
-        return cls(tuple(names[:top]), frozenset(names[top : top * 10]))
+        pairs = sorted(_value_counts(values), key=lambda pair: (-pair[1], pair[0]))
+        named = [name for name, count in pairs[:top] if count >= least_rows]
+        rest = [name for name, _ in pairs[len(named) :][:MOST_RARE]]
+        return cls(tuple(named), frozenset(_hashed(name, salt) for name in rest), salt)
+
+    def place(self, name: str) -> int:
+        """Where a value counts: its own place, *other*, or *unseen* (the last)."""
+        try:
+            return self.categories.index(name)
+        except ValueError:
+            return len(self.categories) + (_hashed(name, self.salt) not in self.rare)
 
 
 @dataclass(frozen=True)
@@ -52,14 +64,10 @@ class CategoricalProfile:
     @classmethod
     def of(cls, values: pa.Array, spec: CategoricalSpec) -> CategoricalProfile:
         """Profile an Arrow array of any type; values are compared as text."""
-        text = _text(values)
         counts = np.zeros(len(spec.categories) + 2, dtype=np.int64)
-        place = {name: index for index, name in enumerate(spec.categories)}
-        for item in pc.value_counts(text.drop_null()).to_pylist():
-            name, count = str(item["values"]), int(item["counts"])
-            other = len(spec.categories) + (0 if name in spec.rare else 1)
-            counts[place.get(name, other)] += count
-        return cls(counts=counts, rows=len(text), nulls=text.null_count)
+        for name, count in _value_counts(values):
+            counts[spec.place(name)] += count
+        return cls(counts=counts, rows=len(values), nulls=values.null_count)
 
     @classmethod
     def empty(cls, spec: CategoricalSpec) -> CategoricalProfile:
@@ -75,7 +83,7 @@ class CategoricalProfile:
         """Rows with a value that the reference never had."""
         return int(self.counts[-1])
 
-    def drift_counts(self) -> Ints:
+    def with_nulls(self) -> Ints:
         """Categories, other, unseen, and nulls as one more: going missing is drift."""
         return np.append(self.counts, self.nulls).astype(np.int64)
 
@@ -84,8 +92,17 @@ class CategoricalProfile:
 
 
 def labels(spec: CategoricalSpec) -> Sequence[str]:
-    """Names for ``drift_counts``, in its order."""
+    """Names for ``with_nulls``, in its order."""
     return [*spec.categories, "other", "unseen", "missing"]
+
+
+def _value_counts(values: pa.Array) -> list[tuple[str, int]]:
+    counted = pc.value_counts(_text(values).drop_null())
+    return [(str(item["values"]), int(item["counts"])) for item in counted.to_pylist()]
+
+
+def _hashed(name: str, salt: bytes) -> str:
+    return hashlib.blake2b(name.encode(), key=salt[:64], digest_size=8).hexdigest()
 
 
 def _text(values: pa.Array) -> pa.Array:

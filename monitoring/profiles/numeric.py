@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from monitoring.profiles.exact import Exact, exact_sum, exact_sum_of_squares
+
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
@@ -24,12 +26,15 @@ GRID_HIGH = 1e12
 
 
 def _magnitudes() -> Floats:
-    count = int(np.ceil(np.log(GRID_HIGH / GRID_LOW) / np.log(GRID_RATIO)))
-    return GRID_LOW * GRID_RATIO ** np.arange(count + 1, dtype=np.float64)
+    # Multiplied one by one: a vectorised power rounds differently from one processor to the next.
+    values = [GRID_LOW]
+    while values[-1] < GRID_HIGH:
+        values.append(values[-1] * GRID_RATIO)
+    return np.array(values, dtype=np.float64)
 
 
 _POSITIVE = _magnitudes()
-#: Rising edges of the fixed grid; the bucket around zero is (-1e-9, 1e-9).
+#: Rising edges of the fixed grid; the bucket around zero is (-1e-9, 1e-9].
 GRID_EDGES: Floats = np.concatenate([-_POSITIVE[::-1], _POSITIVE])
 
 
@@ -37,15 +42,19 @@ GRID_EDGES: Floats = np.concatenate([-_POSITIVE[::-1], _POSITIVE])
 class NumericSpec:
     """How a column is counted: the reference's quantile edges, frozen.
 
-    ``edges`` has shape ``(k,)``, strictly rising, 1 ≤ k ≤ 255; the bins are
-    ``(-∞, e₀], (e₀, e₁] … (eₖ₋₁, ∞)``.
+    ``edges`` has shape ``(k,)``, strictly rising, k ≥ 1; the bins are
+    ``(-∞, e₀], (e₀, e₁] … (eₖ₋₁, ∞)``. ``is_discrete`` says that the reference had few distinct
+    values, each at an edge of its own.
     """
 
     edges: Floats
+    is_discrete: bool = False
 
     @classmethod
-    def from_reference(cls, values: Floats, bins: int = BINS) -> NumericSpec:
-        """Edges at the quantiles of the reference's finite values.
+    def from_reference(
+        cls, values: Floats, bins: int = BINS, also: tuple[float, ...] = ()
+    ) -> NumericSpec:
+        """Edges at the quantiles of the reference's finite values, and at ``also``.
 
         Few distinct values give fewer bins: an edge each, so every value keeps its own bin.
         Raises: ValueError when no value is finite.
@@ -53,9 +62,12 @@ class NumericSpec:
         finite = values[np.isfinite(values)]
         if finite.size == 0:
             raise ValueError("a numeric column needs at least one finite reference value")
+        distinct = np.unique(finite)
+        if distinct.size < bins:
+            return cls(edges=np.union1d(distinct, also).astype(np.float64), is_discrete=True)
         levels = np.arange(1, bins, dtype=np.float64) / bins
-        edges = np.unique(np.quantile(finite, levels, method="inverted_cdf"))
-        return cls(edges=edges.astype(np.float64))
+        edges = np.quantile(finite, levels, method="inverted_cdf")
+        return cls(edges=np.union1d(edges, also).astype(np.float64))
 
 
 @dataclass(frozen=True)
@@ -66,7 +78,7 @@ class NumericProfile:
         bins: shape ``(len(edges) + 1,)``, counts on the reference's edges.
         grid: shape ``(len(GRID_EDGES) + 1,)``, counts on the fixed grid.
         rows, nulls, pos_inf, neg_inf, zeros: exact counts; NaN counts as null.
-        total, total_sq: Σ and Σ² of the finite values, for means and deviations; the only floats.
+        total, total_sq: Σ and Σ² of the finite values, exact, for means and deviations.
     """
 
     bins: Ints
@@ -76,8 +88,8 @@ class NumericProfile:
     pos_inf: int
     neg_inf: int
     zeros: int
-    total: float
-    total_sq: float
+    total: Exact
+    total_sq: Exact
 
     @classmethod
     def of(cls, values: Floats, spec: NumericSpec) -> NumericProfile:
@@ -93,8 +105,8 @@ class NumericProfile:
             pos_inf=int(pos_inf.sum()),
             neg_inf=int(neg_inf.sum()),
             zeros=int((finite == 0).sum()),
-            total=float(finite.sum()),
-            total_sq=float((finite * finite).sum()),
+            total=exact_sum(finite),
+            total_sq=exact_sum_of_squares(finite),
         )
 
     @classmethod
@@ -107,7 +119,15 @@ class NumericProfile:
 
     @property
     def mean(self) -> float | None:
-        return self.total / self.finite if self.finite else None
+        return float(self.total.fraction() / self.finite) if self.finite else None
+
+    @property
+    def deviation(self) -> float | None:
+        """The population's standard deviation, from exact sums; None without finite values."""
+        if not self.finite:
+            return None
+        mean = self.total.fraction() / self.finite
+        return float(self.total_sq.fraction() / self.finite - mean * mean) ** 0.5
 
     def __add__(self, other: NumericProfile) -> NumericProfile:
         return NumericProfile(
@@ -122,19 +142,28 @@ class NumericProfile:
             total_sq=self.total_sq + other.total_sq,
         )
 
-    def quantile(self, q: float) -> float | None:
-        """A quantile from the grid, exact to 1 %; None without finite values."""
+    def points(self, spec: NumericSpec) -> tuple[Floats, Ints]:
+        """Where the finite rows lie, as exactly as both histograms together know it.
+
+        Returns: (values, counts), both ``(m,)``: that many rows lie in (previous value, value];
+            rows over the grid's end count at its last edge. Every edge of either histogram is a
+            value, so the cumulative counts are exact there.
+        """
+        edges = np.union1d(spec.edges, GRID_EDGES)
+        cumulative = np.zeros(edges.size, dtype=np.int64)
+        for own, counts in ((spec.edges, self.bins), (GRID_EDGES, self.grid)):
+            np.maximum.at(cumulative, np.searchsorted(edges, own), np.cumsum(counts)[:-1])
+        cumulative = np.maximum.accumulate(cumulative)
+        cumulative[-1] = self.finite
+        return edges, np.diff(cumulative, prepend=0)
+
+    def quantile(self, q: float, spec: NumericSpec) -> float | None:
+        """The smallest known edge with a share ``q`` of the rows at or below; None without rows."""
         if self.finite == 0:
             return None
-        cumulative = np.cumsum(self.grid)
-        index = int(np.searchsorted(cumulative, max(1, np.ceil(q * self.finite))))
-        return float(grid_middles()[index])
-
-    def drift_counts(self) -> Ints:
-        """The bins, then nulls, +∞ and −∞ as categories of their own: going missing is drift."""
-        return np.concatenate([self.bins, [self.nulls, self.pos_inf, self.neg_inf]]).astype(
-            np.int64
-        )
+        values, counts = self.points(spec)
+        index = int(np.searchsorted(np.cumsum(counts), max(1, np.ceil(q * self.finite))))
+        return float(values[index])
 
     def facts(self) -> dict[str, Any]:
         """Everything but the histograms, as JSON."""
@@ -144,15 +173,9 @@ class NumericProfile:
             "pos_inf": self.pos_inf,
             "neg_inf": self.neg_inf,
             "zeros": self.zeros,
-            "total": self.total,
-            "total_sq": self.total_sq,
+            "total": self.total.as_json(),
+            "total_sq": self.total_sq.as_json(),
         }
-
-
-def grid_middles() -> Floats:
-    """A value for each bucket of the grid: its middle, or its edge where it is open."""
-    inner = (GRID_EDGES[:-1] + GRID_EDGES[1:]) / 2
-    return np.concatenate([[GRID_EDGES[0]], inner, [GRID_EDGES[-1]]])
 
 
 def _counts(ordered: Floats, edges: Floats) -> Ints:
