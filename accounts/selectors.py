@@ -11,8 +11,9 @@ from accounts.models.api_token import SIGNING_ROLES
 from accounts.roles import Capability
 
 if TYPE_CHECKING:
-    from accounts.callers import Caller
     from django.db.models import QuerySet
+
+    from accounts.callers import Caller
 
 
 def roles_of(user: User, workspace: Workspace) -> frozenset[str]:
@@ -82,9 +83,16 @@ def tokens_of(user: User, workspace: Workspace) -> QuerySet[ApiToken]:
     return ApiToken.objects.filter(user=user, workspace=workspace)
 
 
-def tokens_in(workspace: Workspace) -> QuerySet[ApiToken]:
-    """Every token of the workspace, newest first."""
-    return ApiToken.objects.filter(workspace=workspace).select_related("user", "service_account")
+def tokens_seen_by(caller: Caller) -> QuerySet[ApiToken]:
+    """An administrator sees the workspace's, a person their own, a service account its own."""
+    here = ApiToken.objects.filter(workspace=caller.workspace).select_related(
+        "user", "service_account"
+    )
+    if caller.may(Capability.WORKSPACE_ADMIN):
+        return here
+    if caller.service_account is not None:
+        return here.filter(service_account=caller.service_account)
+    return here.filter(user=caller.user)
 
 
 def service_accounts(workspace: Workspace) -> QuerySet[ServiceAccount]:

@@ -74,7 +74,7 @@ class NewTokenOut(TokenOut):
         fields = [*TokenOut.Meta.fields, "token"]
 
 
-class PersonOut(serializers.Serializer[Any]):
+class MemberOut(serializers.Serializer[Any]):
     pid = serializers.CharField()
     email = serializers.EmailField()
     name = serializers.CharField()

@@ -12,9 +12,9 @@ from rest_framework.views import APIView
 
 from accounts import selectors
 from accounts.api.serializers import (
+    MemberOut,
     MeOut,
     NewTokenOut,
-    PersonOut,
     ServiceAccountIn,
     ServiceAccountOut,
     TokenIn,
@@ -100,7 +100,7 @@ class PersonListView(generics.ListAPIView):
     """The workspace's people and their roles."""
 
     capabilities = {"get": Capability.WORKSPACE_ADMIN}
-    serializer_class = PersonOut
+    serializer_class = MemberOut
 
     def get_queryset(self) -> Any:
         if getattr(self, "swagger_fake_view", False):

@@ -31,8 +31,8 @@ def test_no_migration_is_missing():
         pytest.fail(f"run manage.py makemigrations:\n{out.getvalue()}")
 
 
-def test_no_foreign_key_of_ours_deletes_what_it_points_from():
-    """Everything under governance is retired, not deleted; sessions may go with their person."""
+def test_nothing_goes_with_a_row_of_another_app():
+    """Things under governance are retired, not deleted; only parts go with their own whole."""
     cascading = [
         f"{model._meta.label}.{field.name}"
         for model in apps.get_models()
@@ -42,9 +42,10 @@ def test_no_foreign_key_of_ours_deletes_what_it_points_from():
         and field.is_relation
         and not field.many_to_many
         and getattr(field.remote_field, "on_delete", None).__name__ == "CASCADE"
+        and field.related_model._meta.app_label != model._meta.app_label
     ]
 
-    assert cascading == ["accounts.Session.user"]
+    assert cascading == []
 
 
 def test_every_model_has_a_sentence_of_meaning():
