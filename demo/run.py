@@ -10,6 +10,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from demo import state
+from demo.client import Api
 from demo.house import House
 from demo.processes import DidNotStart
 from demo.report import Report
@@ -22,9 +24,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--once", action="store_true", help="play, print, stop everything")
     once = parser.parse_args().once
-    house = House.at(Path(os.environ.get("VAR_DIR", "var")), int(os.environ.get("PORT", "8000")))
+    wanted = Path(os.environ.get("VAR_DIR") or "var").absolute()
     report = Report()
     signal.signal(signal.SIGTERM, _interrupt)
+    var_dir, is_new = state.choose(wanted, once=once)
+    house = House.at(var_dir, int(os.environ.get("PORT") or "8000"))
     try:
         report.say(f"Countersign: the house comes up in {house.var_dir}")
         try:
@@ -34,7 +38,11 @@ def main() -> int:
             return 1
         house.write_demo_json()
         _welcome(house, report)
+        if not is_new:
+            return _return(house, report)
+        state.Played.write(var_dir, once=once, finished=False)
         played = play(house, report)
+        state.Played.write(var_dir, once=once, finished=played)
         report.say(f"\n{report.summary()}")
         if once:
             return 0 if played else 1
@@ -54,6 +62,15 @@ def _welcome(house: House, report: Report) -> None:
         roles = ", ".join(person["roles"])
         report.say(f"    {person['email']:<22} {person['password']:<18} {roles}")
     report.say("")
+
+
+def _return(house: House, report: Report) -> int:
+    """The story was played here before: everything comes up as it was left."""
+    operator = Api(house.base_url, house.tokens["operator"])
+    for gateway in operator.get("gateways")["results"]:
+        house.start_agent(gateway["uid"])
+    report.say("The story was played here before; a new VAR_DIR plays it again.")
+    return _stay(house, report)
 
 
 def _stay(house: House, report: Report) -> int:

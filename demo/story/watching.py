@@ -6,6 +6,7 @@ import email
 import email.policy
 import io
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any
 
 import httpx
@@ -65,7 +66,7 @@ def monitor(stage: Stage) -> str:
 
 def months(stage: Stage) -> str:
     rows = 0
-    for start, end in zip(MONTHS, MONTHS[1:], strict=False):
+    for start, end in pairwise(MONTHS):
         month = data.between(stage.flights, start, end)
         log = month[["flight_id", "scheduled_at", *data.ALL_FEATURES]].copy()
         log["score"] = _score(stage, log)
@@ -76,7 +77,7 @@ def months(stage: Stage) -> str:
 
 def labels(stage: Stage) -> str:
     met = 0
-    for start, end in zip(MONTHS, MONTHS[1:], strict=False):
+    for start, end in pairwise(MONTHS):
         month = data.between(stage.flights, start, end)
         met += _post(stage, "labels", month[["flight_id", "late"]])["accepted"]
     return f"{met:,} labels met their prediction by id"

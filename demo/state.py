@@ -1,0 +1,69 @@
+"""Whether the story was played in a VAR_DIR before, and a clean start where it was not finished."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import embedded
+
+MARK = "story.json"
+#: Trained models are the same for every run, so they stay.
+KEPT = {"models", "log", MARK}
+
+
+@dataclass(frozen=True)
+class Played:
+    """What the mark says: how the story was played here, and whether to its end."""
+
+    once: bool
+    finished: bool
+    at: str
+
+    @classmethod
+    def read(cls, var_dir: Path) -> Played | None:
+        try:
+            return cls(**json.loads((var_dir / MARK).read_text()))
+        except (OSError, ValueError, TypeError):
+            return None
+
+    @classmethod
+    def write(cls, var_dir: Path, *, once: bool, finished: bool) -> None:
+        var_dir.mkdir(parents=True, exist_ok=True)
+        mark = cls(once, finished, datetime.now(UTC).isoformat(timespec="seconds"))
+        (var_dir / MARK).write_text(json.dumps(asdict(mark)))
+
+
+def choose(var_dir: Path, *, once: bool) -> tuple[Path, bool]:
+    """Where to play, and whether there is anything left to play.
+
+    A finished ``make demo`` is never thrown away: it comes up again as it was, and ``demo-once``
+    plays beside it. A state that the demo itself left half-played, or that ``demo-once`` made, is
+    cleared. A VAR_DIR without a mark of ours is used as it is.
+    """
+    played = Played.read(var_dir)
+    if played is None:
+        return var_dir, True
+    if played.finished and not played.once:
+        if not once:
+            return var_dir, False
+        return choose(var_dir / "once", once=True)
+    clear(var_dir)
+    return var_dir, True
+
+
+def clear(var_dir: Path) -> None:
+    """Remove the state of a run that the demo made, all but the trained models."""
+    embedded.purge(var_dir)
+    if not var_dir.exists():
+        return
+    for path in var_dir.iterdir():
+        if path.name in KEPT:
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
