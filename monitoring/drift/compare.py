@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,8 +12,10 @@ from monitoring.drift.ks import chi_square_p, ks
 from monitoring.drift.psi import coarsen, psi, psi_interval
 from monitoring.drift.wasserstein import wasserstein
 from monitoring.profiles.categorical import CategoricalProfile
-from monitoring.profiles.codec import Profile, Spec
 from monitoring.profiles.numeric import NumericProfile, NumericSpec
+
+if TYPE_CHECKING:
+    from monitoring.profiles.codec import Profile, Spec
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,7 @@ def _numeric(reference: NumericProfile, current: NumericProfile, spec: NumericSp
         psi_upper=upper,
         js=jensen_shannon(p, q),
         ks=distance,
-        wasserstein=wasserstein(before, after, values),
+        wasserstein=wasserstein(before, after, values, spread=not spec.is_discrete),
         # Two questions were asked, so either answer counts half (Bonferroni).
         p_value=min(1.0, 2 * min(p_values, p_odd)),
     )

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from monitoring.profiles.categorical import CategoricalProfile, CategoricalSpec
-from monitoring.profiles.codec import Profile, Spec
 from monitoring.profiles.numeric import NumericProfile, NumericSpec
+
+if TYPE_CHECKING:
+    from monitoring.profiles.codec import Profile, Spec
 
 NUMERIC, CATEGORICAL = "numeric", "categorical"
 KEEP, COUNT = "keep", "count"
@@ -34,7 +38,7 @@ def lengths(values: pa.Array) -> NDArray[np.float64]:
 
 
 def spec_of(values: pa.Array, *, kind: str, policy: str, salt: bytes) -> Spec:
-    """The frozen spec of a reference column. Raises: ValueError when nothing in it can be counted."""
+    """The frozen spec of a reference column. Raises: ValueError when it holds nothing to count."""
     if policy == COUNT:
         return NumericSpec.from_reference(lengths(values))
     if kind == NUMERIC:

@@ -7,6 +7,7 @@ distance, quantiles, and a new reference later without the rows. Both only ever 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -127,7 +128,7 @@ class NumericProfile:
         if not self.finite:
             return None
         mean = self.total.fraction() / self.finite
-        return float(self.total_sq.fraction() / self.finite - mean * mean) ** 0.5
+        return math.sqrt(self.total_sq.fraction() / self.finite - mean * mean)
 
     def __add__(self, other: NumericProfile) -> NumericProfile:
         return NumericProfile(

@@ -1,0 +1,1 @@
+"""Performance, realised and estimated: arrays in, numbers with intervals out (pure)."""
