@@ -121,7 +121,7 @@ def person_actor(request: HttpRequest, user: User, workspace: str = "") -> Actor
 
 
 def request_facts(request: HttpRequest) -> dict[str, Any]:
-    """Id of the request; address and browser as keyed hashes: linkable here, meaningless elsewhere."""
+    """Id of the request; address and browser as keyed hashes, which mean nothing elsewhere."""
     raw = _plain(request)
     return {
         "id": getattr(raw, "id", ""),

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def username(request: HttpRequest | None, credentials: dict[str, Any] | None) -> str:
-    """The e-mail that was tried, in one spelling: allauth passes it as ``email``, the form as ``login``."""
+    """The e-mail that was tried, in one spelling; allauth says ``email``, the form ``login``."""
     given = credentials or {}
     tried = given.get("email") or given.get("username")
     if not tried and request is not None:

@@ -44,7 +44,7 @@ class SessionLimitsMiddleware:
 
 
 class WorkspaceMiddleware:
-    """Takes ``/w/{slug}`` off the path, so that routes need not know it; ``reverse()`` adds it again.
+    """Takes ``/w/{slug}`` off the path: routes need not know it, and ``reverse()`` adds it again.
 
     A signed-in person gets 404 for a workspace that is not theirs, whether it exists or not.
     """

@@ -1,10 +1,10 @@
 """Fixtures for everybody. Unit tests run in a transaction of their own, as the tables' owner.
 
 ``workspace``      a workspace with its default environments, slug ``acme``
-``person``         ``person("validator", "operator", name="Ada")`` makes a person with these roles in it
-``caller_for``     ``caller_for("validator")`` or ``caller_for(user)``: the ``Caller`` that services take
+``person``         ``person("validator", "operator", name="Ada")`` makes one with these roles in it
+``caller_for``     ``caller_for("validator")`` or ``caller_for(user)``: the ``Caller`` for services
 ``client_for``     the same arguments: Django's test client, signed in
-``api``            ``api("requester", scopes=["read"])`` or ``api(user)``: REST client with a Bearer token
+``api``            ``api("requester", scopes=["read"])`` or ``api(user)``: REST client, Bearer token
 ``service_api``    ``service_api("model_owner")``: the same for a service account
 ``recorded_actions``  the trail's actions, oldest first (also ``tests.trail.recorded_actions``)
 ``house``          real processes on a database of their own, for serial tests (tests/processes.py)
@@ -39,7 +39,7 @@ def _uses_database(request: pytest.FixtureRequest) -> bool:
 
 @pytest.fixture(autouse=True)
 def _empty_cache(request: pytest.FixtureRequest) -> None:
-    """Counters and limits live in Redis, each worker in a database of its own: start without any."""
+    """Counters and limits live in Redis, a database of its own per worker: start without any."""
     if _uses_database(request):
         from django.core.cache import cache
 

@@ -1,18 +1,19 @@
-"""The house for race, fault and end-to-end tests: real processes, as ``cs_app``, on a fresh database.
+"""The house for race, fault and end-to-end tests: real processes on a fresh database.
 
     @pytest.mark.serial
     def test_a_killed_worker_leaves_one_result(house):
-        ada = house.person("validator")            # the ORM of this process is on the house's database
+        ada = house.person("validator")      # this process's ORM is on the house's database
         web, worker = house.web(), house.worker()
-        browser = house.signed_in(ada)             # httpx client, through the real sign-in form
+        browser = house.signed_in(ada)       # httpx client, through the real sign-in form
         ...
-        worker.kill()                              # SIGKILL to that process group, by pid
+        worker.kill()                        # SIGKILL to that process group, by pid
         house.worker()
         house.wait("the job is done", lambda: Job.objects.get().is_terminal, timeout_s=30)
 
-A database is cloned from a migrated template (some 30 ms; the template is made anew whenever a migration
-file changes), Redis is the house's own, and so is VAR_DIR: mail lies in ``house.var / "mail"``. In this process
-models, storage and keys are the house's while the fixture lives; it connects as the owner of the tables.
+A database is cloned from a migrated template (some 30 ms; the template is made anew whenever a
+migration file changes), Redis is the house's own, and so is VAR_DIR: mail lies in
+``house.var / "mail"``. In this process models, storage and keys are the house's while the fixture
+lives; it connects as the owner of the tables.
 """
 
 from __future__ import annotations
@@ -98,6 +99,7 @@ class House:
     urls: Mapping[str, str]
     secrets: Mapping[str, str]
     processes: list[Process] = field(default_factory=list)
+    clients: list[httpx.Client] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -194,7 +196,7 @@ class House:
         timeout_s: float = 30.0,
         alive: list[Process] | None = None,
     ) -> Any:
-        """Ask until the answer is true, and return it; says what it waited for, with the logs' ends."""
+        """Ask until the answer is true, and return it; else say what for, with the logs' ends."""
         deadline = time.monotonic() + timeout_s
         while not (answer := condition()):
             dead = [process.name for process in alive or [] if not process.is_running]
@@ -248,19 +250,22 @@ class House:
         return accounts.person(self.workspace(), *roles, **fields)
 
     def bearer(self, user: Any, scopes: list[str] | None = None) -> httpx.Client:
-        """A REST client with a new token of this person."""
+        """A REST client with a new token of this person; closed with the house."""
         from tests.factories import accounts
 
         _, text = accounts.token(self.workspace(), user=user, scopes=scopes)
-        return httpx.Client(
+        client = httpx.Client(
             base_url=self.url, headers={"Authorization": f"Bearer {text}"}, timeout=30
         )
+        self.clients.append(client)
+        return client
 
     def signed_in(self, user: Any, password: str | None = None) -> httpx.Client:
-        """A browser-like client, signed in through the real form; CSRF header set."""
+        """A browser-like client, signed in through the real form; closed with us."""
         from tests.factories.accounts import PASSWORD
 
         client = httpx.Client(base_url=self.url, timeout=30, follow_redirects=True)
+        self.clients.append(client)
         page = client.get("/accounts/login/")
         answer = client.post(
             "/accounts/login/",
@@ -280,6 +285,8 @@ class House:
     def close(self) -> None:
         import embedded
 
+        for client in self.clients:
+            client.close()
         for process in reversed(self.processes):
             process.stop()
         embedded.down(self.var, ["redis"])

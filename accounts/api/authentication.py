@@ -1,4 +1,4 @@
-"""Tokens and sessions at the API's door. A token's bearer is never mixed with a browser's cookies."""
+"""Tokens and sessions at the API's door; a token is never mixed with a browser's cookies."""
 
 from __future__ import annotations
 

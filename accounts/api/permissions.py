@@ -1,4 +1,4 @@
-"""One rule for every API view: it names the capability of each method or action, or it is closed."""
+"""One rule for every API view: it names the capability of each method or action, or is closed."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ class MeView(APIView):
 
 
 class TokenListView(generics.ListAPIView):
-    """Tokens: an administrator sees the workspace's, others their own. Making one needs a session."""
+    """Tokens: an administrator sees the workspace's, others their own. Made in sessions only."""
 
     capabilities = {"get": Capability.VIEW, "post": Capability.VIEW}
     serializer_class = TokenOut

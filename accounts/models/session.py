@@ -1,4 +1,4 @@
-"""Signed-in browsers, with the person they belong to: so that one person's can be shown and ended."""
+"""Signed-in browsers, each with its person: so that one person's can be shown and ended."""
 
 from __future__ import annotations
 

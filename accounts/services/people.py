@@ -210,7 +210,7 @@ def _insist_valid(email: str, name: str, roles: list[str]) -> None:
 
 
 def _lock_roles(user: User, workspace: Workspace) -> set[str]:
-    """The roles held here, under the workspace's lock: two administrators cannot remove each other."""
+    """The roles held here, under the workspace's lock: two administrators cannot oust another."""
     Workspace.objects.select_for_update().get(pk=workspace.pk)
     return set(
         Membership.objects.filter(workspace=workspace, user=user).values_list("role", flat=True)

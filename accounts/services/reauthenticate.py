@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 
 from django.core.cache import cache
@@ -27,9 +28,9 @@ class TooManyAttempts(NotAllowed):
 def insist_password(user: User, password: str) -> None:
     """Raise unless this is the person's password and they may still sign in.
 
-    Whoever asks sits in the person's own session, so the count is by person: ten wrong ones close this
-    for fifteen minutes, right ones included. It stands in Redis and not in the database, where the
-    caller's rollback would take it back; without Redis nothing is signed.
+    Whoever asks sits in the person's own session, so the count is by person: ten wrong ones close
+    this for fifteen minutes, right ones included. It stands in Redis and not in the database, where
+    the caller's rollback would take it back; without Redis nothing is signed.
 
     Raises:
         WrongPassword: code ``wrong_password``.
@@ -57,7 +58,5 @@ def _attempts(key: str) -> int:
 
 
 def _forget(key: str) -> None:
-    try:
+    with suppress(RedisError, OSError):  # it expires by itself
         cache.delete(key)
-    except (RedisError, OSError):
-        pass  # it expires by itself

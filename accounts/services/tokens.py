@@ -1,7 +1,7 @@
 """API tokens: ``cs_<id8>_<secret>_<crc>``. Only a SHA-256 of the secret is kept.
 
-The secret has 256 random bits, so a fast hash is enough: there is nothing to guess. The checksum lets
-a mistyped token be refused without asking the database, and lets secret scanners know ours for sure.
+The secret has 256 random bits, so a fast hash is enough: there is nothing to guess. The checksum
+lets a mistyped token be refused without asking the database, and lets secret scanners know ours.
 """
 
 from __future__ import annotations

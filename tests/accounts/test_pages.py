@@ -1,4 +1,4 @@
-"""The account pages: forms that work, refusals beside them, and lists that cost the same when long."""
+"""The account pages: forms that work, refusals beside them, lists that cost the same when long."""
 
 from __future__ import annotations
 

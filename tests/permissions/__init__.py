@@ -13,18 +13,18 @@ Each app has a module here, named after it, with one list::
     ROWS = [
         Row("v1:model-list", {"get": Capability.VIEW, "post": Capability.MODEL_EDIT}),
         Row("v1:model-detail", {"get": Capability.VIEW}, a_model),
-        Row("registry:model-create", {"get": Capability.MODEL_EDIT, "post": Capability.MODEL_EDIT}),
+        Row("registry:model-new", {"get": Capability.MODEL_EDIT, "post": Capability.MODEL_EDIT}),
     ]
 
 ``name`` is the URL's name with its namespaces. ``methods`` maps each method in lower case to a
 ``Capability``, a set of ``Role`` values, ``PUBLIC`` (nobody need sign in) or ``SIGNED_IN`` (every
-signed-in person, with a role or without). ``make_kwargs(workspace)`` makes the objects that the URL
-names *in that workspace*, in a state in which an allowed caller does not get 404, and returns the URL's
-keyword arguments. It runs once per row, inside a transaction that is rolled back.
+signed-in person, with a role or without). ``make_kwargs(workspace)`` makes the objects that the
+URL names *in that workspace*, in a state in which an allowed caller does not get 404, and returns
+the URL's keyword arguments. It runs once per test, inside a transaction that is rolled back.
 
 The walker (tests/architecture/test_permissions.py) then asks, with an empty body:
 
-* without signing in: 401, 403 or the way to the sign-in page, for every method, also undeclared ones;
+* without signing in: 401, 403 or the way to the sign-in page, for every method there is;
 * each of the ten roles: allowed ones get anything below 500 but 401, 403 and 404, the others 403;
   a 403 whose problem ``code`` speaks of the object (not of a role or scope) counts as "let in";
 * an administrator of *another* workspace: 404 on GET, and never success, where there are ``kwargs``
