@@ -30,6 +30,8 @@ def main() -> int:
     var_dir, is_new = state.choose(wanted, once=once)
     house = House.at(var_dir, int(os.environ.get("PORT") or "8000"))
     try:
+        if is_new:
+            state.Played.write(var_dir, once=once, finished=False)
         report.say(f"Countersign: the house comes up in {house.var_dir}")
         try:
             house.up()
@@ -40,7 +42,6 @@ def main() -> int:
         _welcome(house, report)
         if not is_new:
             return _return(house, report)
-        state.Played.write(var_dir, once=once, finished=False)
         played = play(house, report)
         state.Played.write(var_dir, once=once, finished=played)
         report.say(f"\n{report.summary()}")

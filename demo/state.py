@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import embedded
+from embedded import postgres
 
 MARK = "story.json"
 #: Trained models are the same for every run, so they stay.
@@ -57,9 +58,8 @@ def choose(var_dir: Path, *, once: bool) -> tuple[Path, bool]:
 
 def clear(var_dir: Path) -> None:
     """Remove the state of a run that the demo made, all but the trained models."""
-    embedded.purge(var_dir)
-    if not var_dir.exists():
-        return
+    embedded.down(var_dir)
+    postgres.purge(var_dir)
     for path in var_dir.iterdir():
         if path.name in KEPT:
             continue
