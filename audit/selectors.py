@@ -85,6 +85,11 @@ class Line:
         )
 
     @property
+    def title(self) -> str:
+        """The action as a heading: "Request: sign refused"."""
+        return self.event.action.replace("_", " ").replace(".", ": ", 1).capitalize()
+
+    @property
     def reason(self) -> str:
         """The words that were given, where there are any."""
         return self.personal.get("reason", "") or self.personal.get("comment", "")

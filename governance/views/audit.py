@@ -176,18 +176,33 @@ class AuditDetailView(CallerMixin, TemplateView):
             "line": line,
             "proof": _shown_proof(line.event),
             "facts": _facts(line),
-            "personal": sorted(line.personal.items()),
-            "erased": sorted(set(line.body["pii"]) - set(line.personal)),
-            "content": [
-                (title, json.dumps(line.body[name], indent=2, sort_keys=True, ensure_ascii=False))
-                for name, title in (
-                    ("before", "Before"),
-                    ("after", "After"),
-                    ("details", "Details"),
-                )
-                if line.body[name]
+            "personal": [
+                (_words(name), line.personal.get(name)) for name in sorted(line.body["pii"])
+            ],
+            "changes": _changes(line.body["before"], line.body["after"]),
+            "details": [
+                (_words(name), _text(value)) for name, value in sorted(line.body["details"].items())
             ],
         }
+
+
+def _changes(before: dict[str, Any], after: dict[str, Any]) -> list[tuple[str, str, str]]:
+    return [
+        (_words(name), _text(before.get(name)), _text(after.get(name)))
+        for name in sorted({*before, *after})
+    ]
+
+
+def _words(name: str) -> str:
+    known = {"actor_label": "Who", "object_name": "Object"}
+    return known.get(name) or name.replace("_", " ").capitalize()
+
+
+def _text(value: Any) -> str:
+    """Text as it is, nothing as a dash, anything else as JSON."""
+    if value is None or value == "":
+        return "–"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _shown_proof(event: Event) -> dict[str, Any] | None:
@@ -209,6 +224,8 @@ def _facts(line: selectors.Line) -> list[tuple[str, Any]]:
     """Terms and descriptions, without those that this event has not."""
     body = line.body
     found = [
+        ("Action", line.event.action),
+        ("Time", body["at"]),
         ("Who", line.who),
         ("Pseudonym", line.event.actor_pid),
         ("Signed in by", body["actor"]["auth"].get("method", "")),
