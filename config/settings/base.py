@@ -99,6 +99,7 @@ DATABASES = {
         "ATOMIC_REQUESTS": False,
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
+            **_env.database_settings(ENV.database_url)["OPTIONS"],
             # The sealer and migrations may take long; a web request or a job's query may not.
             "options": (
                 ""
