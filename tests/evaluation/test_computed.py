@@ -19,8 +19,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def rows_of(dataset):
-    table = datasets.read_table(dataset).to_pylist()
-    return table
+    return datasets.read_table(dataset).to_pylist()
 
 
 def predicted(dataset, score=good, **extra):

@@ -22,8 +22,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def run(evidence):
     run_until_idle(max_s=30)
-    evidence = Evidence.objects.with_context().get(pk=evidence.pk)
-    return evidence
+    return Evidence.objects.with_context().get(pk=evidence.pk)
 
 
 def test_an_evaluation_is_measured_sealed_and_told(

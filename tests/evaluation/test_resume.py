@@ -119,7 +119,7 @@ def test_a_second_result_for_complete_evidence_is_the_first(asked, finished):
 
 
 def test_a_used_up_budget_hands_over_to_the_next_claim(asked, settings):
-    evidence, server = asked
+    evidence, _ = asked
     settings.JOB_HANDLER_BUDGET_SECONDS = scoring.MARGIN_S - 1.0
 
     run(claimed(evidence))

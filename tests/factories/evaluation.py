@@ -71,7 +71,7 @@ def complete(evidence: Evidence, result: dict[str, Any]) -> Evidence:
 
 
 def people(rows: int = 300, seed: int = 1, gaps: int = 0) -> dict[str, list[Any]]:
-    """Applicants whose label follows ``x`` and, unfairly, the group; ``gaps`` labels are missing."""
+    """Applicants: the label follows ``x`` and, unfairly, the group; ``gaps`` of them have none."""
     generator = np.random.default_rng(seed)
     x = np.round(generator.normal(size=rows), 4)
     group = generator.choice(["a", "b"], rows, p=[0.6, 0.4])
