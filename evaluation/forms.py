@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 
-from evaluation.services.request import MAX_SEED, OFFERED
+from evaluation.params import MAX_SEED, OFFERED
 from registry.models import Dataset, ModelVersion
 
 if TYPE_CHECKING:

@@ -8,6 +8,9 @@ from typing import Any
 
 from common.errors import Invalid
 
+#: The kinds that can be asked for.
+OFFERED = ("evaluation", "differential", "fairness", "explanation")
+MAX_SEED = 2**62
 MAX_NAME = 255
 MAX_COLUMNS = 10
 MAX_EXPLAINED = 20

@@ -9,9 +9,8 @@ from rest_framework import serializers
 
 from common.api.serializers import StrictSerializer
 from evaluation.models import Evidence
-from evaluation.params import MAX_EXPLAINED
+from evaluation.params import MAX_EXPLAINED, MAX_SEED, OFFERED
 from evaluation.services.report import MAX_TEXT
-from evaluation.services.request import MAX_SEED, OFFERED
 
 NAME = 255
 
@@ -34,7 +33,7 @@ class EvidenceIn(StrictSerializer):
     params = serializers.DictField(required=False, default=dict)
     seed = serializers.IntegerField(required=False, default=0, min_value=0, max_value=MAX_SEED)
     metrics = serializers.DictField(required=False, default=dict)
-    source = serializers.CharField(
+    source = serializers.CharField(  # type: ignore[assignment]
         max_length=MAX_TEXT, required=False, allow_blank=True, default=""
     )
 
@@ -113,7 +112,7 @@ class EvidenceOut(serializers.ModelSerializer[Evidence]):
 
     class Meta:
         model = Evidence
-        fields = (
+        fields: Any = (
             "uid",
             "kind",
             "origin",
@@ -133,7 +132,7 @@ class EvidenceOut(serializers.ModelSerializer[Evidence]):
             "completed_at",
             "job",
         )
-        read_only_fields = fields
+        read_only_fields: Any = fields
 
     @extend_schema_field(EvidenceJobOut(allow_null=True))
     def get_job(self, evidence: Evidence) -> dict[str, Any] | None:
@@ -150,5 +149,5 @@ class EvidenceDetailOut(EvidenceOut):
     data_digests = serializers.ListField(child=serializers.CharField())
 
     class Meta(EvidenceOut.Meta):
-        fields = (*EvidenceOut.Meta.fields, "params", "seed", "data_digests", "result")
+        fields: Any = (*EvidenceOut.Meta.fields, "params", "seed", "data_digests", "result")
         read_only_fields = fields

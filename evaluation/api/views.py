@@ -34,7 +34,7 @@ class EvidenceList(generics.ListAPIView[Evidence]):
 
     capabilities: ClassVar = {"get": Capability.VIEW, "post": Capability.EVIDENCE_RUN}
     serializer_class = shapes.EvidenceOut
-    parser_classes: ClassVar = [StrictJSONParser, MultiPartParser]
+    parser_classes = [StrictJSONParser, MultiPartParser]
     filterset_class = EvidenceFilter
     queryset = Evidence.objects.none()
 

@@ -173,8 +173,8 @@ def binary_deltas(
         ),
         "f1": both(
             lambda _, said: ratio_influence(
-                2.0 * (said & truth),
-                said.astype(np.float64) + truth,
+                2.0 * (said & truth).astype(np.float64),
+                said.astype(np.float64) + truth.astype(np.float64),
                 empty="no row is labelled or found positive",
             )
         ),

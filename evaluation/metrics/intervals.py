@@ -149,10 +149,11 @@ def bootstrap_binned(
         raise NotComputable("there is no row to compute it from")
     size = int(bins.max()) + 1
 
+    def summed(weights: Floats) -> Floats:
+        return np.bincount(bins, weights=weights, minlength=size).astype(np.float64)
+
     def at(weights: Floats) -> float:
-        rows = np.bincount(bins, weights=weights, minlength=size)
-        sums = tuple(np.bincount(bins, weights=weights * c, minlength=size) for c in columns)
-        return statistic(rows, sums)
+        return statistic(summed(weights), tuple(summed(weights * column) for column in columns))
 
     value = at(np.ones(n))
     generator = np.random.default_rng(seed)

@@ -17,6 +17,7 @@ from evaluation import params as parameters
 from evaluation import selectors
 from evaluation.errors import NoEndpoint, NotOffered
 from evaluation.models import Evidence, PredictionsFile
+from evaluation.params import MAX_SEED, OFFERED
 from evaluation.services import finish
 from evaluation.services import predictions as uploads
 from jobs.models import Job
@@ -31,10 +32,8 @@ if TYPE_CHECKING:
     from registry.models import ModelVersion
     from serving.models import Endpoint
 
-OFFERED = ("evaluation", "differential", "fairness", "explanation")
 _BINARY = frozenset({Kind.BINARY, Kind.RULE, Kind.VENDOR, Kind.ANOMALY})
 _REGRESSION = frozenset({Kind.REGRESSION, Kind.FORECASTING})
-MAX_SEED = 2**62
 
 
 def ask(

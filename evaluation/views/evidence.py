@@ -22,6 +22,7 @@ from evaluation import references, selectors, words
 from evaluation.filters import EvidenceFilter
 from evaluation.forms import AskForm
 from evaluation.models import Evidence
+from evaluation.params import OFFERED
 from evaluation.services import predictions
 from evaluation.services import request as requests
 from evaluation.views.detail import parts
@@ -148,7 +149,7 @@ class EvidenceAskView(CallerMixin, TemplateView):
             *data,
             version=version,
             workspace=self.caller.workspace,
-            initial={"kind": kind} if kind in requests.OFFERED else None,
+            initial={"kind": kind} if kind in OFFERED else None,
         )
 
     def _again(
