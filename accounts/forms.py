@@ -8,7 +8,21 @@ from accounts.models import User
 from accounts.models.api_token import MAX_LIFETIME, SIGNING_ROLES
 from accounts.roles import Role, Scope
 
-SCOPES = [(scope.value, scope.value) for scope in Scope]
+SCOPES = [
+    (Scope.READ, "read: look at everything"),
+    (Scope.REGISTRY_WRITE, "registry:write: models, versions, datasets"),
+    (Scope.SERVING_WRITE, "serving:write: endpoints"),
+    (Scope.EVIDENCE_WRITE, "evidence:write: ask for evidence"),
+    (Scope.REQUEST_WRITE, "requests:write: promotion requests, findings"),
+    (Scope.PREDICTIONS_WRITE, "predictions:write: log predictions and labels"),
+    (Scope.MONITORING_WRITE, "monitoring:write: monitors, alerts"),
+    (Scope.ROLLOUTS_WRITE, "rollouts:write: pause, abort, roll back"),
+    (Scope.POLICIES_WRITE, "policies:write: policies"),
+    (Scope.AUDIT_READ, "audit:read: the trail and its exports"),
+    (Scope.ADMIN, "admin: the workspace's settings"),
+    (Scope.GATEWAY, "gateway: for a gateway's agent"),
+    (Scope.METRICS, "metrics: for Prometheus"),
+]
 MACHINE_ROLES = [(value, label) for value, label in Role.choices if value not in SIGNING_ROLES]
 
 

@@ -218,3 +218,11 @@ def test_ids_on_the_people_page_are_unique(administrator, workspace):
     ids = re.findall(r'\sid="([^"]+)"', page)
 
     assert sorted({one for one in ids if ids.count(one) > 1}) == []
+
+
+def test_the_form_offers_every_scope():
+    from accounts.forms import SCOPES
+    from accounts.roles import Scope
+
+    assert [value for value, _ in SCOPES] == list(Scope)
+    assert all(label.startswith(f"{value}: ") for value, label in SCOPES)
