@@ -18,7 +18,7 @@ from celery import bootsteps, signals
 from django.conf import settings
 from django.db import DatabaseError, connection, connections
 
-from jobs import broker
+from jobs import broker, conf
 from jobs.registry import QUEUES
 from jobs.services.dispatch import dispatch
 
@@ -49,7 +49,7 @@ class Listener:
         A busy worker is not deaf, nor is one whose broker or database is down (a restart would
         not help), nor one beside others that do answer every queue.
         """
-        limit = float(getattr(settings, "JOB_DEAF_SECONDS", 120.0))
+        limit = conf.deaf_after_s()
         if busy:
             self.heard()
             return False

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from django.conf import settings
 
-from jobs import broker, schedules, selectors
+from jobs import broker, conf, schedules, selectors
 from jobs.registry import QUEUES
 from jobs.services.reap import reap
 
-PING_EVERY_S = 20.0
+
+def ping_every_s() -> float:
+    """Seconds between two pings of a queue: four chances before a worker counts as deaf."""
+    return conf.deaf_after_s() / 4
 
 
 def dispatch(queues: tuple[str, ...] = QUEUES, *, every_s: float | None = None) -> int:
@@ -22,7 +25,7 @@ def dispatch(queues: tuple[str, ...] = QUEUES, *, every_s: float | None = None) 
     if not schedules.take(f"dispatch {'+'.join(queues)}"[:64], period):
         return 0
     reap()
-    ping = schedules.take(f"ping {'+'.join(queues)}"[:64], PING_EVERY_S)
+    ping = schedules.take(f"ping {'+'.join(queues)}"[:64], ping_every_s())
     bells: list[tuple[str, list[object], str]] = [
         ("jobs.ping", [queue], queue) for queue in queues if ping
     ]

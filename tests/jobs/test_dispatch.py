@@ -34,7 +34,7 @@ def bells(monkeypatch):
 
     monkeypatch.setattr(broker, "ring", ring)
     monkeypatch.setattr(broker, "waiting", lambda queues: held)
-    monkeypatch.setattr(dispatching, "PING_EVERY_S", 1e9)
+    monkeypatch.setattr(dispatching, "ping_every_s", lambda: 1e9)
     monkeypatch.setattr(schedules, "_schedules", {})
     rung_and_held = type("Bells", (), {"rung": rung, "held": held})
     schedules.take("ping default+traffic+reports", 1e9)
