@@ -1,13 +1,17 @@
-"""The question the registry cannot answer itself: may a protected alias move?
+"""What the registry asks of apps above it, which register the answer in ``apps.ready()``.
 
-Governance registers the answer in ``apps.ready()``. While nobody has, the answer is no.
+May a protected alias move? While nobody has registered a guard, the answer is no. And what else
+should the inventory say about a model? While nobody has registered a part, nothing.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from accounts.models import Workspace
     from accounts.callers import Caller
     from registry.models import ModelVersion, RegisteredModel
 
@@ -39,3 +43,49 @@ def register_alias_guard(guard: AliasGuard | None) -> None:
 def alias_guard() -> AliasGuard | None:
     """Who is asked, if anybody."""
     return _guard
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What an app above has to say about one model in the inventory."""
+
+    text: str
+    tone: str = "secondary"
+    icon: str = ""
+    url: str = ""
+    below: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """A part of the inventory's sentence that leads to what needs doing."""
+
+    text: str
+    url: str
+
+
+class InventoryPart(Protocol):
+    """A column of the inventory that an app above fills: monitors, findings, validations."""
+
+    title: str
+
+    def cells(
+        self, *, workspace: Workspace, models: Sequence[RegisteredModel]
+    ) -> Mapping[int, Cell]:
+        """By the model's primary key; as many queries for fifty models as for one."""
+
+    def remarks(self, *, workspace: Workspace) -> Sequence[Remark]:
+        """What needs doing in this workspace; none when all is well."""
+
+
+_parts: dict[str, InventoryPart] = {}
+
+
+def register_inventory_part(part: InventoryPart) -> None:
+    """Show the part's column; one part a title, in the order of registration."""
+    _parts[part.title] = part
+
+
+def inventory_parts() -> list[InventoryPart]:
+    """The columns that apps above have added."""
+    return list(_parts.values())

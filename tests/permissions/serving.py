@@ -22,6 +22,7 @@ ROWS = [
     Row("v1:endpoint-secrets", {"post": EDIT}, an_endpoint),
     Row("v1:endpoint-retire", {"post": EDIT}, an_endpoint),
     Row("serving:endpoint-list", {"get": VIEW}),
+    Row("serving:version-endpoints", {"get": VIEW}, a_version),
     Row("serving:endpoint-create", {"get": EDIT, "post": EDIT}, a_version),
     Row("serving:endpoint-detail", {"get": VIEW}, an_endpoint),
     Row("serving:endpoint-probe", {"post": EDIT}, an_endpoint),
