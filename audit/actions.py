@@ -70,6 +70,8 @@ class Action(StrEnum):
     ROLLOUT_NEEDS_OPERATOR = "rollout.needs_operator"
     ROUTE_CREATED = "route.created"
     ROUTE_CHANGED = "route.changed"
+    ROUTE_DRIFTED = "route.drifted"
+    ROUTE_IN_STEP = "route.in_step"
     GATEWAY_CREATED = "gateway.created"
     GATEWAY_CONFIG_REFUSED = "gateway.config_refused"
 
@@ -81,6 +83,7 @@ class Action(StrEnum):
     ALERT_ACKNOWLEDGED = "alert.acknowledged"
     ALERT_RESOLVED = "alert.resolved"
     LABELS_RECEIVED = "labels.received"
+    PREDICTIONS_RECEIVED = "predictions.received"
     PREDICTIONS_REFUSED = "predictions.refused"
     REPORT_RENDERED = "report.rendered"
 

@@ -11,6 +11,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
+
+#: Pseudo-count of bad answers in each arm, and of all answers: a guess of 5 % before any answer.
+PRIOR_BAD, PRIOR_ANSWERS = 0.5, 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,72 +27,87 @@ class Block:
     stable_bad: int
 
 
-def two_sample_log_e(blocks: Sequence[Block], *, prior: float = 0.5) -> list[float]:
+@dataclass(slots=True)
+class TwoSample:
     """Evidence that the candidate's rate of bad answers is above the stable version's.
 
-    Each block is judged by rates estimated from the blocks *before* it (plug-in with a Beta(prior,
-    prior·9) guess near 5 %), against the single rate that is closest to them; that ratio is an
-    e-variable for "candidate ≤ stable", and the product over blocks a test martingale.
-
-    Args:
-        blocks: in order of time; an arm without answers in a block makes that block neutral.
-        prior: pseudo-count of bad answers in each arm, > 0.
-    Returns: the natural log of the running product after each block.
+    Each block is judged by rates estimated from the blocks *before* it, against the single rate
+    that lies closest to them. That ratio is an e-variable for "candidate ≤ stable": it rises with
+    the candidate's rate and falls with the stable one's, so it is largest where both are equal,
+    and there its mean is at most 1. The product over blocks is therefore a test martingale.
+    ``log_e`` is its natural logarithm; the counts are those of all blocks so far.
     """
-    total = 0.0
-    running: list[float] = []
-    seen = [0, 0, 0, 0]
-    for block in blocks:
+
+    log_e: float = 0.0
+    candidate: int = 0
+    candidate_bad: int = 0
+    stable: int = 0
+    stable_bad: int = 0
+
+    def look(self, block: Block) -> None:
+        """Add a block; one in which an arm has no answers tells nothing and only counts."""
+        if block.candidate and block.stable:
+            self.log_e += self._log_ratio(block)
+        self.candidate += block.candidate
+        self.candidate_bad += block.candidate_bad
+        self.stable += block.stable
+        self.stable_bad += block.stable_bad
+
+    def _log_ratio(self, block: Block) -> float:
+        guess = _guess(self.candidate_bad, self.candidate)
+        other = _guess(self.stable_bad, self.stable)
+        is_first = self.candidate == 0 and self.stable == 0
+        if is_first:
+            # No past to learn from: bet half the stake on twice the rate, so that a version that
+            # fails from its first answer is caught, and a good one loses next to nothing.
+            guess = 2 * other
+        elif guess <= other:
+            return 0.0
         n_c, n_s = block.candidate, block.stable
-        if n_c and n_s:
-            guess_c = (seen[1] + prior) / (seen[0] + 10 * prior)
-            guess_s = (seen[3] + prior) / (seen[2] + 10 * prior)
-            if guess_c > guess_s:
-                pooled = (n_c * guess_c + n_s * guess_s) / (n_c + n_s)
-                total += _log_ratio(block.candidate_bad, n_c, guess_c, pooled)
-                total += _log_ratio(block.stable_bad, n_s, guess_s, pooled)
-            elif seen[0] == 0 and seen[2] == 0:
-                # No past yet: bet on twice the stable rate, so that the first block counts.
-                pooled = (n_c * 2 * guess_c + n_s * guess_s) / (n_c + n_s)
-                total += _log_ratio(block.candidate_bad, n_c, 2 * guess_c, pooled)
-                total += _log_ratio(block.stable_bad, n_s, guess_s, pooled)
-        seen[0] += n_c
-        seen[1] += block.candidate_bad
-        seen[2] += n_s
-        seen[3] += block.stable_bad
-        running.append(total)
-    return running
+        pooled = (n_c * guess + n_s * other) / (n_c + n_s)
+        ratio = _log_likelihood_ratio(block.candidate_bad, n_c, guess, pooled)
+        ratio += _log_likelihood_ratio(block.stable_bad, n_s, other, pooled)
+        return log_mean_exp(ratio, 0.0) if is_first else ratio
 
 
-def one_sample_log_e(
-    counts: Sequence[tuple[int, int]], limit: float, *, prior: float = 0.5
-) -> list[float]:
-    """Evidence that a rate is above ``limit``.
+@dataclass(slots=True)
+class OneSample:
+    """Evidence that a rate is above a limit; ``log_e`` as in ``TwoSample``.
 
-    Args:
-        counts: (answers, bad answers) per block in order of time.
-        limit: the rate that is still fine, 0 < limit < 1.
-        prior: pseudo-count of bad answers, > 0.
-    Returns: the natural log of the running product after each block.
-    Raises: ValueError when ``limit`` is not inside (0, 1).
+    The limit may differ from look to look, as long as it was fixed before the look.
     """
-    if not 0 < limit < 1:
-        raise ValueError("limit must lie between 0 and 1")
-    total = 0.0
-    running: list[float] = []
-    answers = bad = 0
-    for block_answers, block_bad in counts:
-        guess = (bad + prior) / (answers + prior / limit)
-        guess = max(guess, min(2 * limit, (1 + limit) / 2)) if answers == 0 else guess
-        if guess > limit and block_answers:
-            total += _log_ratio(block_bad, block_answers, guess, limit)
-        answers += block_answers
-        bad += block_bad
-        running.append(total)
-    return running
+
+    log_e: float = 0.0
+    answers: int = 0
+    bad: int = 0
+
+    def look(self, answers: int, bad: int, limit: float) -> None:
+        """Add a block of answers. Raises: ValueError when ``limit`` is not inside (0, 1)."""
+        if not 0 < limit < 1:
+            raise ValueError("limit must lie between 0 and 1")
+        if answers:
+            # The pseudo-counts lean to the limit: without any past they say exactly the limit.
+            guess = (self.bad + PRIOR_BAD) / (self.answers + PRIOR_BAD / limit)
+            if self.answers == 0:
+                guess = min(2 * limit, (1 + limit) / 2)
+            if guess > limit:
+                ratio = _log_likelihood_ratio(bad, answers, guess, limit)
+                self.log_e += log_mean_exp(ratio, 0.0) if self.answers == 0 else ratio
+        self.answers += answers
+        self.bad += bad
 
 
-def _log_ratio(bad: int, answers: int, rate: float, null: float) -> float:
+def log_mean_exp(a: float, b: float) -> float:
+    """The logarithm of the mean of two e-values given by their logarithms: again an e-value."""
+    high, low = max(a, b), min(a, b)
+    return high + math.log1p(math.exp(low - high)) - math.log(2)
+
+
+def _guess(bad: int, answers: int) -> float:
+    return (bad + PRIOR_BAD) / (answers + PRIOR_ANSWERS)
+
+
+def _log_likelihood_ratio(bad: int, answers: int, rate: float, null: float) -> float:
     rate = min(max(rate, 1e-9), 1 - 1e-9)
     null = min(max(null, 1e-9), 1 - 1e-9)
     good = answers - bad
@@ -96,7 +115,7 @@ def _log_ratio(bad: int, answers: int, rate: float, null: float) -> float:
 
 
 def wilson(bad: int, answers: int, z: float = 1.96) -> tuple[float, float]:
-    """Wilson's 95 % interval of a rate; (0, 1) when there are no answers."""
+    """Wilson's interval of a rate, 95 % for the default ``z``; (0, 1) when there are no answers."""
     if answers == 0:
         return 0.0, 1.0
     share = bad / answers
@@ -122,18 +141,15 @@ def answers_needed(base: float, worse: float, *, alpha: float = 0.05, power: flo
 
     The textbook size for comparing a rate with a known one (normal approximation), shown before
     the start so that nobody expects a verdict from ten answers.
+
+    Raises: ValueError unless 0 < base < worse < 1.
     """
     if not 0 < base < worse < 1:
         raise ValueError("need 0 < base < worse < 1")
-    z_alpha, z_power = _normal_quantile(1 - alpha), _normal_quantile(power)
-    spread = z_alpha * math.sqrt(base * (1 - base)) + z_power * math.sqrt(worse * (1 - worse))
+    quantile = NormalDist().inv_cdf
+    spread = quantile(1 - alpha) * math.sqrt(base * (1 - base))
+    spread += quantile(power) * math.sqrt(worse * (1 - worse))
     return math.ceil((spread / (worse - base)) ** 2)
-
-
-def _normal_quantile(p: float) -> float:
-    from statistics import NormalDist
-
-    return NormalDist().inv_cdf(p)
 
 
 def quantile_ms(buckets: Sequence[tuple[float, int]], q: float) -> float | None:

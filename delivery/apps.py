@@ -6,3 +6,7 @@ class DeliveryConfig(AppConfig):
 
     def ready(self) -> None:
         from delivery import jobs, receivers  # noqa: F401
+        from delivery.services import reconcile
+        from jobs import schedules
+
+        schedules.register("delivery.reconcile", reconcile.EVERY_S, reconcile.reconcile)

@@ -12,6 +12,7 @@ from delivery.agent import envoy_admin
 
 APPLY_TIMEOUT_S = 15.0
 LOG_TAIL_BYTES = 4000
+FILES = ("cds.yaml", "rds.yaml")
 
 
 class Refused(Exception):
@@ -31,31 +32,46 @@ class Applier:
         self.log = log
 
     def applied_revision(self, reading: envoy_admin.Reading) -> int:
-        """The revision that both of Envoy's subscriptions serve, 0 when none of ours."""
-        versions = {reading.cds_version.split("-")[0], reading.rds_version}
-        version = versions.pop()
-        return int(version) if not versions and version.isdigit() else 0
+        """The revision whose routes Envoy serves, 0 when none of ours.
+
+        Its clusters were there before: routes to a cluster that is missing are refused.
+        """
+        return int(reading.rds_version) if reading.rds_version.isdigit() else 0
 
     def apply(self, config: dict[str, Any]) -> None:
         """Make Envoy serve ``config``.
 
         Raises:
-            Refused: Envoy rejected one of the files; the other stays as it is.
-            envoy_admin.AdminUnreachable: Envoy is away; its files are in place all the same.
+            Refused: Envoy rejected one of the files. The files are again what it serves, so that
+                a restarted Envoy does not meet the bad ones.
+            envoy_admin.AdminUnreachable: Envoy is away; what it will read at its return is whole.
         """
-        before = self._clusters_on_disk()
+        before = {name: self._content(name) for name in FILES}
         wanted = {cluster["name"]: cluster for cluster in config["cds"]["resources"]}
         version = config["cds"]["version_info"]
-        union = [*wanted.values(), *(c for name, c in before.items() if name not in wanted)]
-        transition = {"version_info": f"{version}-a", "resources": union}
+        old = self._clusters_on_disk()
+        union = [*wanted.values(), *(c for name, c in old.items() if name not in wanted)]
         start = self._read_or_none()
-        self._write("cds.yaml", transition)
-        self._wait(start, cds=f"{version}-a")
-        self._write("rds.yaml", config["rds"])
-        self._wait(start, rds=version)
-        # Old clusters go only now, when no route leads to them any more.
-        self._write("cds.yaml", config["cds"])
-        self._wait(start, cds=version)
+        try:
+            self._write("cds.yaml", _dump({"version_info": f"{version}-a", "resources": union}))
+            self._wait(start, cds=f"{version}-a")
+            self._write("rds.yaml", _dump(config["rds"]))
+            self._wait(start, rds=version)
+            # Old clusters go only now, when no route leads to them any more.
+            self._write("cds.yaml", _dump(config["cds"]))
+            self._wait(start, cds=version)
+        except Refused:
+            # Routes first this time: none may be left that leads to a cluster that goes.
+            for name in reversed(FILES):
+                if (content := before[name]) is not None:
+                    self._write(name, content)
+            raise
+
+    def _content(self, name: str) -> bytes | None:
+        try:
+            return (self.folder / name).read_bytes()
+        except FileNotFoundError:
+            return None
 
     def _clusters_on_disk(self) -> dict[str, dict[str, Any]]:
         try:
@@ -64,11 +80,11 @@ class Applier:
             return {}
         return {cluster["name"]: cluster for cluster in content.get("resources", [])}
 
-    def _write(self, name: str, content: dict[str, Any]) -> None:
+    def _write(self, name: str, content: bytes) -> None:
         beside = self.folder / f".{name}.{os.getpid()}"
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            json.dump(content, file)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         beside.replace(self.folder / name)
@@ -107,3 +123,7 @@ class Applier:
             lines = file.read().decode("utf-8", "replace").splitlines()
         telling = [line for line in lines if "reject" in line or "rror" in line]
         return (telling or lines or ["Envoy refused the configuration."])[-1][:900]
+
+
+def _dump(content: dict[str, Any]) -> bytes:
+    return json.dumps(content).encode()

@@ -37,8 +37,18 @@ class Control:
             return None
         if status != 200:
             raise ControlUnreachable(f"answered {status}")
-        self.etag = headers.get("ETag", "")
-        return json.loads(body)  # type: ignore[no-any-return]
+        try:
+            config = json.loads(body)
+            whole = {
+                "revision": int(config["revision"]),
+                "cds": config["cds"],
+                "rds": config["rds"],
+            }
+            _ = [cluster["name"] for cluster in whole["cds"]["resources"]]
+        except (ValueError, KeyError, TypeError) as error:
+            raise ControlUnreachable(f"answered something else: {error!r}") from error
+        self.etag = headers.get("etag", "")
+        return whole
 
     def report(self, status: dict[str, Any]) -> None:
         """Post what the gateway serves, what it refused, and its counters."""
@@ -63,7 +73,9 @@ class Control:
         try:
             connection.request(method, path, body=body, headers=headers)
             response = connection.getresponse()
-            return response.status, dict(response.getheaders()), response.read()
+            # A server may spell them as it likes: granian's are in lower case.
+            answered = {name.lower(): value for name, value in response.getheaders()}
+            return response.status, answered, response.read()
         except (OSError, http.client.HTTPException) as error:
             raise ControlUnreachable(str(error)) from error
         finally:

@@ -7,8 +7,8 @@ import json
 import re
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
-PREFIX = "ep-"
 _COUNTER = re.compile(r"^cluster\.(ep-[0-9a-f-]+)\.upstream_rq_(2xx|completed)$")
 _HISTOGRAM = re.compile(r"^cluster\.(ep-[0-9a-f-]+)\.upstream_rq_time$")
 
@@ -43,17 +43,16 @@ def read(port: int, *, timeout_s: float = 2.0) -> Reading:
         r"|http\.gateway\.rds\.countersign\.(version_text|update_rejected)"
         r"|cluster\.ep-.*upstream_rq_(2xx|completed|time))$"
     )
-    path = "/stats?format=json&histogram_buckets=cumulative&filter=" + _quote(pattern)
+    path = "/stats?format=json&histogram_buckets=cumulative&filter=" + quote(pattern, safe="")
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout_s)
     try:
         connection.request("GET", path)
         response = connection.getresponse()
-        body = json.loads(response.read())
-    except (OSError, http.client.HTTPException, ValueError) as error:
+        return parse(json.loads(response.read()))
+    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as error:
         raise AdminUnreachable(str(error)) from error
     finally:
         connection.close()
-    return parse(body)
 
 
 def parse(body: dict[str, Any]) -> Reading:
@@ -92,9 +91,3 @@ def _histograms(raw: Any, reading: Reading) -> None:
                 [float(bucket["upper_bound"]), int(bucket["cumulative"])]
                 for bucket in item.get("buckets", item.get("totals", []))
             ]
-
-
-def _quote(text: str) -> str:
-    from urllib.parse import quote
-
-    return quote(text, safe="")

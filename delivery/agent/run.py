@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from dataclasses import dataclass, field
 
 from delivery.agent import envoy_admin
@@ -38,6 +39,7 @@ class Agent:
 
     def _config_loop(self) -> None:
         while not self.stop.is_set():
+            asked_at = time.monotonic()
             try:
                 config = self.control.poll(wait_s=self.poll_wait_s)
             except ControlUnreachable as error:
@@ -45,8 +47,10 @@ class Agent:
                 self.stop.wait(self.retry_s)
                 continue
             if config is None:
+                if time.monotonic() - asked_at < self.retry_s:
+                    self.stop.wait(self.retry_s)  # it had no seat for us: do not ask in a hurry
                 continue
-            revision = int(config["revision"])
+            revision = config["revision"]
             try:
                 self.applier.apply(config)
                 logger.info("gateway serves revision %d", revision)
@@ -56,6 +60,10 @@ class Agent:
             except envoy_admin.AdminUnreachable as error:
                 # Ask again from the start: whatever Envoy does at its return, we shall see it.
                 logger.warning("envoy is away: %s", error)
+                self.control.etag = ""
+                self.stop.wait(self.retry_s)
+            except OSError as error:
+                logger.error("cannot write the gateway's files: %s", error)
                 self.control.etag = ""
                 self.stop.wait(self.retry_s)
 
@@ -73,4 +81,8 @@ class Agent:
                 )
             except (ControlUnreachable, envoy_admin.AdminUnreachable) as error:
                 logger.warning("no report: %s", error)
+                self.stop.wait(self.retry_s)
+            except Exception:
+                # A thread that died here would leave the gateway unwatched and nobody would know.
+                logger.exception("no report")
                 self.stop.wait(self.retry_s)

@@ -39,6 +39,9 @@ class Rollout(models.Model):
     )
     to_version = models.ForeignKey("registry.ModelVersion", models.PROTECT, related_name="rollouts")
     plan = models.JSONField()
+    workings = models.JSONField(
+        default=dict, help_text="targets chosen, state of the sequential tests, the way back"
+    )
     state = models.CharField(max_length=16, choices=State, default=State.QUEUED)
     reason = models.CharField(max_length=1000, blank=True, help_text="why it paused or went back")
     pause_requested = models.BooleanField(default=False)
@@ -65,7 +68,16 @@ class Rollout(models.Model):
             ),
             models.UniqueConstraint(
                 fields=["reference"],
-                condition=Q(state__in=["queued", "running", "paused", "rolling_back", "succeeded"]),
+                condition=Q(
+                    state__in=[
+                        "queued",
+                        "running",
+                        "paused",
+                        "rolling_back",
+                        "needs_operator",
+                        "succeeded",
+                    ]
+                ),
                 name="rollout_one_use_of_an_approval",
             ),
         ]
@@ -80,6 +92,11 @@ class Rollout(models.Model):
             self.State.ROLLED_BACK,
             self.State.FAILED,
         }
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Nothing happens any more unless a person does something."""
+        return self.is_finished or self.state == self.State.NEEDS_OPERATOR
 
 
 class RolloutStep(models.Model):
@@ -102,11 +119,16 @@ class RolloutStep(models.Model):
     revision = models.BigIntegerField(
         null=True, blank=True, help_text="gateway revision it asked for"
     )
-    baseline = models.JSONField(default=dict, help_text="counters when the gateway had applied it")
-    measured = models.JSONField(default=dict, help_text="the latest figures, see analysis.Measured")
+    baseline = models.JSONField(default=dict, help_text="the raw counters at the last look")
+    measured = models.JSONField(
+        default=dict, help_text="sums since its weights were applied, per arm"
+    )
     verdict = models.CharField(max_length=500, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
     applied_at = models.DateTimeField(null=True, blank=True)
+    clock_from = models.DateTimeField(
+        null=True, blank=True, help_text="its time counts from here: asked for, applied or resumed"
+    )
     finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -130,7 +152,7 @@ class RolloutSample(models.Model):
 
     step = models.ForeignKey(RolloutStep, models.CASCADE, related_name="samples")
     at = models.DateTimeField(db_default=Now())
-    candidate = models.JSONField(help_text="{answers, errors, slow, p50_ms, p99_ms}")
+    candidate = models.JSONField(help_text="{answers, errors, timed, slow, p50_ms, p99_ms}")
     stable = models.JSONField(help_text="the same for the version that was live")
     log_e_errors = models.FloatField(default=0.0)
     log_e_slow = models.FloatField(default=0.0)

@@ -24,6 +24,7 @@ class Gateway(models.Model):
     name = models.CharField(max_length=63, validators=[RegexValidator(ROUTE_NAME)])
     public_url = models.CharField(max_length=300, help_text="where callers reach it")
     revision = models.BigIntegerField(default=1)
+    revised_at = models.DateTimeField(db_default=Now(), help_text="when ``revision`` was set")
     applied_revision = models.BigIntegerField(default=0)
     refused_revision = models.BigIntegerField(default=0)
     refused_reason = models.CharField(max_length=1000, blank=True)
@@ -52,6 +53,10 @@ class Route(models.Model):
     model = models.ForeignKey("registry.RegisteredModel", models.PROTECT, related_name="routes")
     environment = models.ForeignKey("registry.Environment", models.PROTECT, related_name="+")
     timeout_ms = models.PositiveIntegerField(default=10_000)
+    attention = models.CharField(
+        max_length=500, blank=True, help_text="why somebody must look: gateway ≠ registry"
+    )
+    attention_since = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
@@ -99,5 +104,8 @@ class RouteTarget(models.Model):
 
     @property
     def cluster(self) -> str:
-        """The Envoy cluster's name; counters are read by it."""
-        return f"ep-{self.endpoint.uid}"
+        """The Envoy cluster's name; counters are read by it.
+
+        An endpoint behind two routes is two clusters, or their answers would be counted together.
+        """
+        return f"ep-{self.route.uid.hex[-12:]}-{self.endpoint.uid}"

@@ -46,7 +46,7 @@ def succeed(rollout: Rollout, *, caller: Caller) -> None:
         # Withdrawn in the last moment: what is not approved may not stay live.
         rollout.state = State.ROLLING_BACK
         rollout.reason = error.message[:1000]
-        rollout.save(update_fields=["state", "reason"])
+        rollout.save(update_fields=["state", "reason"])  # the next tick sets the weights back
         return
     close(rollout, State.SUCCEEDED, caller=caller, reason="")
 
@@ -56,13 +56,19 @@ def roll_back(rollout: Rollout, *, caller: Caller) -> None:
     environment = rollout.route.environment
     live = registry.live_version(rollout.route.model, environment.name)
     if live is not None and live == rollout.to_version and rollout.from_version is not None:
-        aliases.move(
-            caller=caller,
-            model=rollout.route.model,
-            name=environment.alias,
-            version=rollout.from_version,
-            reference=f"rollback:{rollout.uid}",
-        )
+        try:
+            with transaction.atomic():
+                aliases.move(
+                    caller=caller,
+                    model=rollout.route.model,
+                    name=environment.alias,
+                    version=rollout.from_version,
+                    reference=f"rollback:{rollout.uid}",
+                )
+        except DomainError as error:
+            reason = f"Traffic is back, and the registry refuses to say so: {error.message}"
+            needs_operator(rollout, caller=caller, reason=reason)
+            return
     close(rollout, State.ROLLED_BACK, caller=caller, reason=rollout.reason)
 
 
@@ -101,5 +107,6 @@ def _announce(rollout: Rollout, outcome: State, *, caller: Caller) -> None:
         },
     )
     transaction.on_commit(
-        partial(rollout_finished.send, sender=Rollout, rollout=rollout, outcome=outcome.value)
+        partial(rollout_finished.send, sender=Rollout, rollout=rollout, outcome=outcome.value),
+        robust=True,
     )

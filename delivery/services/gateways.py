@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 MAX_CLUSTERS = 2000
 POLL_EVERY_S = 0.2
+
+#: A quarter of the web threads may wait for news; the rest go on answering (DESIGN 6a).
+_seats = threading.BoundedSemaphore(max(1, settings.WEB_THREADS // 4))
 
 
 @transaction.atomic
@@ -72,48 +76,58 @@ def get(*, caller: Caller, uid: str | UUID) -> Gateway:
 
 def bump(gateway_id: int) -> int:
     """A new revision is wanted; call it in the transaction that changes weights. Returns it."""
-    Gateway.objects.filter(pk=gateway_id).update(revision=F("revision") + 1)
+    Gateway.objects.filter(pk=gateway_id).update(revision=F("revision") + 1, revised_at=Now())
     return Gateway.objects.values_list("revision", flat=True).get(pk=gateway_id)
 
 
 def configuration(gateway: Gateway) -> dict[str, Any]:
-    """The whole configuration at the gateway's present revision, in one snapshot."""
-    with transaction.atomic():
-        with connection.cursor() as cursor:
-            # Revision and targets must be of one moment, or an acknowledgement would lie.
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        gateway.refresh_from_db(fields=["revision"])
-        targets = (
+    """The whole configuration at the gateway's present revision.
+
+    Revision and targets are of one moment, or an acknowledgement would lie: weights and revision
+    change in one transaction, so what was read between two equal revisions belongs to them.
+    """
+    while True:
+        revision = _revision(gateway)
+        timeouts = dict(gateway.routes.values_list("name", "timeout_ms"))
+        targets: dict[str, list[Target]] = {}
+        for target in (
             RouteTarget.objects.filter(route__gateway=gateway)
             .select_related("route", "endpoint", "version__model")
             .order_by("route__name", "pk")
-        )
-        routes: dict[str, list[RouteTarget]] = {}
-        timeouts = dict(gateway.routes.values_list("name", "timeout_ms"))
-        for target in targets:
-            routes.setdefault(target.route.name, []).append(target)
-        return render(
-            gateway.revision,
-            [
-                RouteConfig(name, timeout, tuple(_target(t) for t in routes.get(name, [])))
+        ):
+            targets.setdefault(target.route.name, []).append(_target(target))
+        if _revision(gateway) == revision:
+            routes = [
+                RouteConfig(name, timeout, tuple(targets.get(name, [])))
                 for name, timeout in timeouts.items()
-            ],
-        )
+            ]
+            return render(revision, routes)
 
 
 def wait_for_change(gateway: Gateway, known_revision: int, wait_s: float) -> bool:
-    """Whether the wanted revision differs from ``known_revision`` within ``wait_s`` seconds."""
-    deadline = time.monotonic() + wait_s
-    while True:
-        revision = Gateway.objects.values_list("revision", flat=True).get(pk=gateway.pk)
-        if revision != known_revision:
-            return True
-        if time.monotonic() >= deadline:
-            return False
-        if settings.DATABASES["default"]["OPTIONS"].get("pool"):
-            # A waiting agent holds no database connection.
-            connection.close()
-        time.sleep(POLL_EVERY_S)
+    """Whether the wanted revision differs from ``known_revision`` within ``wait_s`` seconds.
+
+    At most a quarter of the web threads wait; without a seat the answer is that of this moment.
+    """
+    if _revision(gateway) != known_revision:
+        return True
+    if wait_s <= 0 or not _seats.acquire(blocking=False):
+        return False
+    try:
+        deadline = time.monotonic() + wait_s
+        while (left := deadline - time.monotonic()) > 0:
+            if not connection.in_atomic_block:
+                connection.close()  # a waiting agent holds no database connection
+            time.sleep(min(POLL_EVERY_S, left))
+            if _revision(gateway) != known_revision:
+                return True
+        return False
+    finally:
+        _seats.release()
+
+
+def _revision(gateway: Gateway) -> int:
+    return Gateway.objects.values_list("revision", flat=True).get(pk=gateway.pk)
 
 
 @transaction.atomic
@@ -126,12 +140,16 @@ def report(*, caller: Caller, gateway: Gateway, status: Mapping[str, Any]) -> No
     if len(counters) > MAX_CLUSTERS:
         raise Invalid("Too many clusters.", code="too_many_clusters")
     locked = Gateway.objects.select_for_update().get(pk=gateway.pk)
-    refused = int(status["refused_revision"])
+    refused, applied = int(status["refused_revision"]), int(status["applied_revision"])
+    # What was never asked for (an Envoy with files of another life) acknowledges nothing.
+    refused = refused if refused <= locked.revision else 0
+    applied = applied if applied <= locked.revision else 0
     newly_refused = refused > locked.refused_revision
+    reason = str(status["refused_reason"])[:1000] if newly_refused else locked.refused_reason
     Gateway.objects.filter(pk=gateway.pk).update(
-        applied_revision=int(status["applied_revision"]),
+        applied_revision=applied,
         refused_revision=max(refused, locked.refused_revision),
-        refused_reason=str(status["refused_reason"])[:1000],
+        refused_reason=reason,
         counters=counters,
         counters_at=Now(),
         agent_seen_at=Now(),

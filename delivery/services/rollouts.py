@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.db import transaction
+from django.db.models.functions import Now
 
 from accounts.roles import Capability
 from audit.actions import Action
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from registry.models import Environment, ModelVersion, RegisteredModel
 
 KIND = "delivery.rollout"
+#: Code with which a job ends because its rollout says the same.
+NEEDS_OPERATOR = "rollout_needs_operator"
 State = Rollout.State
 
 
@@ -57,6 +60,14 @@ def start(
         raise AlreadyExists(
             f"A rollout of version {busy.to_version.number} holds this route.", code="route_busy"
         )
+    used = Rollout.objects.filter(
+        reference=reference, state__in=[*Rollout.UNFINISHED, State.SUCCEEDED]
+    ).first()
+    if used is not None:
+        raise AlreadyExists(
+            f"This approval is used: its rollout is {used.get_state_display().lower()}.",
+            code="approval_used",
+        )
     live = registry.live_version(model, environment.name)
     if live == to_version:
         raise Conflict(f"Version {to_version.number} is live already.", code="already_live")
@@ -79,13 +90,13 @@ def start(
             index=index,
             weight=step.weight,
             # Without a live version nobody calls yet: waiting for answers would wait for ever.
-            min_answers=step.min_answers if live is not None else 0,
+            min_answers=max(1, step.min_answers) if live is not None else 0,
             min_seconds=step.min_seconds,
             max_seconds=step.max_seconds,
         )
         for index, step in enumerate(steps)
     )
-    _enqueue(rollout, caller)
+    enqueue_job(rollout, caller)
     _record(Action.ROLLOUT_STARTED, rollout, caller, plan=rollout.plan, reference=reference)
     return rollout
 
@@ -114,8 +125,12 @@ def resume(*, caller: Caller, uid: str | UUID) -> Rollout:
         if rollout.state == State.PAUSED:
             rollout.state = State.RUNNING
             rollout.reason = ""
+            # What waited for a person may wait as long again.
+            rollout.steps.filter(
+                state__in=[RolloutStep.State.SETTING, RolloutStep.State.RUNNING]
+            ).update(clock_from=Now())
         rollout.save(update_fields=["pause_requested", "state", "reason"])
-        _enqueue(rollout, caller)
+        enqueue_job(rollout, caller)
         _record(Action.ROLLOUT_RESUMED, rollout, caller)
         return rollout
 
@@ -136,8 +151,10 @@ def request_abort(*, rollout: Rollout, caller: Caller, reason: str) -> Rollout:
     if rollout.state in {State.PAUSED, State.NEEDS_OPERATOR}:
         rollout.state = State.ROLLING_BACK
         rollout.reason = reason[:1000]
-    rollout.save(update_fields=["abort_requested", "abort_reason", "state", "reason"])
-    _enqueue(rollout, caller)
+        # Asked again after a refusal, the way back is asked of the gateway again.
+        rollout.workings = {k: v for k, v in rollout.workings.items() if k != "back"}
+    rollout.save(update_fields=["abort_requested", "abort_reason", "state", "reason", "workings"])
+    enqueue_job(rollout, caller)
     _record(Action.ROLLOUT_ABORTED, rollout, caller, reason=reason[:500])
     return rollout
 
@@ -166,7 +183,7 @@ def rollback(*, caller: Caller, uid: str | UUID, reason: str) -> Rollout:
         rollout.save(
             update_fields=["state", "reason", "abort_requested", "abort_reason", "finished_at"]
         )
-        _enqueue(rollout, caller)
+        enqueue_job(rollout, caller)
         _record(Action.ROLLOUT_ABORTED, rollout, caller, reason=reason[:500])
         return rollout
 
@@ -184,7 +201,8 @@ def _locked(caller: Caller, uid: str | UUID) -> Rollout:
     return rollout
 
 
-def _enqueue(rollout: Rollout, caller: Caller) -> None:
+def enqueue_job(rollout: Rollout, caller: Caller) -> None:
+    """Ask for the work of this locked rollout; an unfinished job of it does it, if there is one."""
     rollout.job = enqueue(
         KIND,
         workspace=rollout.workspace,

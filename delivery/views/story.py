@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from delivery import analysis, selectors
@@ -31,7 +30,7 @@ def of(rollout: Rollout) -> dict[str, Any]:
         "fact": _fact(rollout, current, latest),
         "share_done": sum(s.state == RolloutStep.State.PASSED for s in steps) / max(1, len(steps)),
         "needed": analysis.answers_needed(BASE_RATE, WORSE_RATE),
-        "evidence_chart": _evidence_chart(rows, plan.limits.alpha),
+        "evidence_chart": _evidence_chart(rows, measure.boundary(plan.limits)),
         "latency_chart": _latency_chart(rollout, rows, plan.limits.slow_ms),
     }
 
@@ -84,11 +83,10 @@ def _minutes(rows: list[RolloutSample]) -> list[float]:
     return [round((row.at - start).total_seconds() / 60, 3) for row in rows]
 
 
-def _evidence_chart(rows: list[RolloutSample], alpha: float) -> dict[str, Any] | None:
+def _evidence_chart(rows: list[RolloutSample], boundary: float) -> dict[str, Any] | None:
     if not rows:
         return None
     x = _minutes(rows)
-    boundary = math.log(1 / alpha)
     values = [round(row.log_e_errors, 3) for row in rows]
     highest = max(values)
     if highest >= boundary:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 TYPE = "type.googleapis.com/envoy"
 ROUTE_CONFIG = "countersign"
@@ -135,19 +137,34 @@ def _cluster(target: Target) -> dict[str, Any]:
         },
     }
     if target.tls:
+        name, is_address = _tls_name(target.host)
+        sni = {} if is_address else {"sni": name}
         cluster["transport_socket"] = {
             "name": "envoy.transport_sockets.tls",
             "typed_config": {
                 "@type": f"{TYPE}.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
-                "sni": target.host,
+                **sni,
                 "common_tls_context": {
                     "validation_context": {
                         "trusted_ca": {"filename": CA_FILE},
                         "match_typed_subject_alt_names": [
-                            {"san_type": "DNS", "matcher": {"exact": target.host}}
+                            {
+                                "san_type": "IP_ADDRESS" if is_address else "DNS",
+                                "matcher": {"exact": name},
+                            }
                         ],
                     }
                 },
             },
         }
     return cluster
+
+
+def _tls_name(host: str) -> tuple[str, bool]:
+    """The certificate's name in a Host header, without its port, and whether it is an address."""
+    name = urlsplit(f"//{host}").hostname or host
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return name, False
+    return name, True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from rest_framework import serializers
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.api.authentication import TokenAuthentication
 from accounts.roles import Capability
 from common.api.serializers import StrictSerializer
 from delivery.services import gateways
@@ -30,8 +32,10 @@ class StatusIn(StrictSerializer):
     def validate_counters(self, value: dict[str, Any]) -> dict[str, Any]:
         for name, entry in value.items():
             numbers = (entry.get("answers"), entry.get("bad"))
-            if len(name) > 100 or not all(_is_count(number) for number in numbers):
+            if not 0 < len(name) <= 100 or not all(_is_count(number) for number in numbers):
                 raise serializers.ValidationError("Each cluster has counts “answers” and “bad”.")
+            if entry["bad"] > entry["answers"]:
+                raise serializers.ValidationError("More bad answers than answers.")
             buckets = entry.get("buckets")
             if (
                 not isinstance(buckets, list)
@@ -54,6 +58,8 @@ def _is_bucket(value: Any) -> bool:
         isinstance(value, list)
         and len(value) == 2
         and isinstance(value[0], (int, float))
+        and not isinstance(value[0], bool)
+        and math.isfinite(value[0])
         and _is_count(value[1])
     )
 
@@ -63,6 +69,8 @@ class ConfigurationView(APIView):
     """GET: 200 with the configuration, or 304 when the ETag still holds after ``wait`` s."""
 
     capabilities = {"get": Capability.GATEWAY_AGENT}
+    # An agent has a token of its own; a browser session has no business here.
+    authentication_classes = [TokenAuthentication]
     versioning_class = None
 
     def get(self, request: Request, uid: UUID) -> Response:
@@ -81,6 +89,8 @@ class StatusView(APIView):
     """POST: applied and refused revision, and each cluster's counters."""
 
     capabilities = {"post": Capability.GATEWAY_AGENT}
+    # An agent has a token of its own; a browser session has no business here.
+    authentication_classes = [TokenAuthentication]
     versioning_class = None
 
     def post(self, request: Request, uid: UUID) -> Response:
