@@ -11,8 +11,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import get_script_prefix, set_script_prefix
 
 from accounts import http, selectors
+from accounts.sessions import STARTED
 
-STARTED = "started_at"
 SEEN = "seen_at"
 TOUCH_SECONDS = 60
 

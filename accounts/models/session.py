@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from django.conf import settings
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
 from django.contrib.sessions.base_session import AbstractBaseSession
@@ -22,6 +24,11 @@ class Session(AbstractBaseSession):
         abstract = False
         verbose_name = "session"
         verbose_name_plural = "sessions"
+
+    @property
+    def ends_at(self) -> datetime:
+        """When it is over whatever happens; unused it ends much earlier."""
+        return self.created_at + timedelta(seconds=settings.SESSION_COOKIE_AGE)
 
     @property
     def public_id(self) -> str:

@@ -58,6 +58,17 @@ def test_an_open_page_that_polls_does_not_keep_it_alive(clock, client_for):
     assert client.get(ME, headers={"HX-Request": "true"}).status_code == 401
 
 
+def test_the_page_says_when_it_began_and_ends(clock, client_for):
+    client = client_for("viewer")
+    client.get(ME)
+    clock.shift(timedelta(minutes=20))
+    client.get(ME)
+
+    session = Session.objects.get()
+    assert session.created_at == NOW
+    assert session.ends_at == NOW + timedelta(hours=12)
+
+
 def test_a_poll_writes_nothing(clock, client_for, django_assert_num_queries):
     client = client_for("viewer")
     client.get(ME)
