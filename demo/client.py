@@ -83,7 +83,7 @@ class Browser:
         origin = str(self.http.base_url).rstrip("/")
         return self.http.post(
             form.action or path,
-            data={**form.hidden, **fields},
+            data={**form.hidden, **form.chosen(fields)},
             headers={"Referer": f"{origin}{path}"},
         )
 
@@ -99,6 +99,13 @@ class _Form:
     action: str
     hidden: dict[str, str] = field(default_factory=dict)
     names: set[str] = field(default_factory=set)
+    options: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def chosen(self, fields: dict[str, str]) -> dict[str, str]:
+        """What is sent: of a list, the value behind the words that a person reads."""
+        return {
+            name: self.options.get(name, {}).get(value, value) for name, value in fields.items()
+        }
 
 
 class _Forms(HTMLParser):
@@ -107,6 +114,8 @@ class _Forms(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.found: list[_Form] = []
+        self._select = ""
+        self._option: str | None = None
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         values = {name: value or "" for name, value in attrs}
@@ -118,6 +127,21 @@ class _Forms(HTMLParser):
                 self.found[-1].names.add(name)
                 if values.get("type") == "hidden":
                     self.found[-1].hidden[name] = values.get("value", "")
+                if tag == "select":
+                    self._select = name
+        elif tag == "option" and self._select:
+            self._option = values.get("value", "")
+
+    def handle_data(self, data: str) -> None:
+        if self._option is not None and self.found:
+            words = self.found[-1].options.setdefault(self._select, {})
+            words[data.strip()] = self._option
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "option":
+            self._option = None
+        elif tag == "select":
+            self._select = ""
 
 
 def wait_for(
