@@ -140,7 +140,8 @@ class VersionForm(forms.Form):
         return metrics
 
     def clean_signature(self) -> dict[str, list[dict[str, Any]]]:
-        given = self.cleaned_data["signature"] or {}
+        given = self.cleaned_data["signature"]
+        given = {} if given is None else given
         sides = ("inputs", "outputs")
         if not isinstance(given, dict) or set(given) - set(sides):
             raise forms.ValidationError("An object with “inputs” and “outputs”.")
