@@ -97,6 +97,8 @@ def evidence(
     """Finished (or unfinished) evidence, as evaluation would have left it."""
     uid = uuid7()
     complete = state == "complete"
+    if state in {"failed", "cancelled"}:
+        fields = {"error_code": "timeout", "error": "the endpoint timed out", **fields}
     return Evidence.objects.create(
         uid=uid,
         workspace=of.model.workspace,
