@@ -108,9 +108,7 @@ def episodes(verdicts: Sequence[Verdict]) -> list[Verdict]:
     return opened
 
 
-def _effect(
-    condition: Condition, window: WindowFact
-) -> tuple[float, tuple[str, ...], bool] | None:
+def _effect(condition: Condition, window: WindowFact) -> tuple[float, tuple[str, ...], bool] | None:
     if condition.kind == "drift":
         if window.rows < condition.min_rows or not window.drift:
             return None

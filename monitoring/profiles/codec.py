@@ -15,6 +15,8 @@ from monitoring.profiles.numeric import GRID_EDGES, NumericProfile, NumericSpec
 
 Spec = NumericSpec | CategoricalSpec
 Profile = NumericProfile | CategoricalProfile
+#: What the database hands over.
+Bytes = bytes | memoryview
 #: First byte of everything stored: layout and grid may change one day.
 VERSION = b"\x01"
 _MOST_BYTES = 16 * 1024 * 1024
@@ -40,7 +42,7 @@ def pack_spec(spec: Spec) -> bytes:
     return _packed(raw)
 
 
-def unpack_spec(kind: str, data: bytes) -> Spec:
+def unpack_spec(kind: str, data: Bytes) -> Spec:
     """The spec of a ``numeric`` or ``categorical`` column. Raises: Damaged."""
     raw = _unpacked(data)
     if kind == "numeric":
@@ -61,7 +63,7 @@ def pack_counts(profile: Profile) -> bytes:
     return _packed(np.concatenate(arrays).astype("<i8").tobytes())
 
 
-def unpack_profile(spec: Spec, counts: bytes, facts: Mapping[str, Any]) -> Profile:
+def unpack_profile(spec: Spec, counts: Bytes, facts: Mapping[str, Any]) -> Profile:
     """The profile that was counted on ``spec``. Raises: Damaged."""
     raw = _unpacked(counts)
     if len(raw) % 8:
@@ -91,7 +93,7 @@ def _packed(raw: bytes) -> bytes:
     return VERSION + zlib.compress(raw, 6)
 
 
-def _unpacked(data: bytes) -> bytes:
+def _unpacked(data: Bytes) -> bytes:
     content = bytes(data)
     if content[:1] != VERSION:
         raise Damaged("another layout")

@@ -34,6 +34,9 @@ def lengths(values: pa.Array) -> NDArray[np.float64]:
     """How many characters each value has as text: all that is kept of a ``count`` column."""
     if isinstance(values, pa.ChunkedArray):
         values = values.combine_chunks()
+    if pa.types.is_floating(values.type):
+        # An integer column that came as floats: 12345.0 is as long as 12345.
+        values = pc.round(values).cast(pa.int64(), safe=False)
     return floats(pc.utf8_length(values.cast(pa.string())))
 
 
