@@ -55,6 +55,12 @@ def live_1(stage: Stage) -> str:
     )
 
 
+def register_2(stage: Stage) -> str:
+    version = stage.register(MODEL, "flights-2", HOLDOUT)
+    stage.requests["v2"] = {"version": version["number"]}
+    return f"version {version['number']}: eleven features instead of three"
+
+
 def version_3(stage: Stage) -> str:
     version = stage.register(MODEL, "flights-3", HOLDOUT)
     request = stage.ask(MODEL, version["number"])
@@ -74,5 +80,6 @@ STEPS = (
     ("A machine tries to sign", machine_cannot_sign),
     ("Two people sign through the sign-in form", sign_1),
     ("The approval is sealed and carried out", live_1),
+    ("CI registers version 2", register_2),
     ("Version 3, plausible but worse", version_3),
 )
