@@ -5,4 +5,4 @@ class RegistryConfig(AppConfig):
     name = "registry"
 
     def ready(self) -> None:
-        from registry import jobs, receivers  # noqa: F401 - they register themselves
+        from registry import jobs, receivers  # noqa: F401

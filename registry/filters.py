@@ -16,18 +16,26 @@ class ModelFilter(django_filters.FilterSet):
     """By words, tier, kind, and what a model needs done."""
 
     q = django_filters.CharFilter(
-        label="Search", method="by_text", max_length=200,
-        widget=forms.TextInput(attrs={"type": "search", "placeholder": "name, purpose, owner, tag"}),
+        label="Search",
+        method="by_text",
+        max_length=200,
+        widget=forms.TextInput(
+            attrs={"type": "search", "placeholder": "name, purpose, owner, tag"}
+        ),
     )
     tier = django_filters.ChoiceFilter(
         label="Tier", choices=[("1", "1, high"), ("2", "2"), ("3", "3, low")], empty_label="All"
     )
     kind = django_filters.ChoiceFilter(label="Kind", choices=Kind.choices, empty_label="All")
     needs = django_filters.ChoiceFilter(
-        label="Needs", method="by_need", empty_label=ANY,
+        label="Needs",
+        method="by_need",
+        empty_label=ANY,
         choices=[
-            ("version", "a first version"), ("promotion", "a decision: newest is not live"),
-            ("purpose", "a purpose"), ("author", "an author mapped"),
+            ("version", "a first version"),
+            ("promotion", "a decision: newest is not live"),
+            ("purpose", "a purpose"),
+            ("author", "an author mapped"),
         ],
     )
 
@@ -48,7 +56,9 @@ class ModelFilter(django_filters.FilterSet):
 
 class DatasetFilter(django_filters.FilterSet):
     q = django_filters.CharFilter(
-        label="Search", method="by_text", max_length=200,
+        label="Search",
+        method="by_text",
+        max_length=200,
         widget=forms.TextInput(attrs={"type": "search", "placeholder": "name or description"}),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 
@@ -22,7 +22,7 @@ class Lines(forms.CharField):
     widget = forms.Textarea(attrs={"rows": 3, "spellcheck": "false"})
 
     def to_python(self, value: Any) -> Any:
-        text = super().to_python(value)
+        text = super().to_python(value) or ""
         return [line.strip() for line in text.splitlines() if line.strip()]
 
     def validate(self, value: Any) -> None:
@@ -40,18 +40,23 @@ class PersonField(forms.ModelChoiceField):
 
 class ModelForm(forms.Form):
     name = forms.CharField(
-        max_length=255, strip=False,
+        max_length=255,
+        strip=False,
         help_text="How everybody calls it, also in addresses: no slash. It stays for good.",
     )
     purpose = forms.CharField(
-        max_length=TEXT, required=False, widget=forms.Textarea(attrs={"rows": 3}),
+        max_length=TEXT,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3}),
         help_text="What it is used for, and what for not.",
     )
     kind = forms.ChoiceField(
         choices=Kind.choices, help_text="What it answers; decides which evidence applies."
     )
     tier = forms.TypedChoiceField(
-        label="Materiality tier", coerce=int, initial=2,
+        label="Materiality tier",
+        coerce=int,
+        initial=2,
         choices=[(1, "1, high: an error costs much"), (2, "2"), (3, "3, low")],
         help_text="Policies ask more of a higher tier.",
     )
@@ -64,8 +69,7 @@ class ModelForm(forms.Form):
 
     def __init__(self, *args: Any, workspace: Any, model: RegisteredModel | None = None, **kw: Any):
         super().__init__(*args, **kw)
-        owner = self.fields["owner"]
-        assert isinstance(owner, forms.ModelChoiceField)
+        owner = cast("PersonField", self.fields["owner"])
         owner.queryset = people(workspace).filter(is_active=True)
         if model is not None:
             del self.fields["name"]
@@ -76,17 +80,22 @@ class VersionForm(forms.Form):
     """A release by hand; CI sends the same by REST."""
 
     artifacts = Lines(
-        max_length=100_000, required=False, label="Artifacts",
+        max_length=100_000,
+        required=False,
+        label="Artifacts",
         help_text="One a line: name, SHA-256 and size in bytes, with blanks between.",
     )
     source = forms.CharField(
-        max_length=1024, required=False,
+        max_length=1024,
+        required=False,
         help_text="Where it lies. Kept as text and never opened.",
     )
     run_id = forms.CharField(max_length=64, required=False, label="Training run")
     git_commit = forms.CharField(max_length=64, required=False, label="Commit")
     git_authors = Lines(
-        max_length=20_000, required=False, label="Authors in git",
+        max_length=20_000,
+        required=False,
+        label="Authors in git",
         help_text="E-mail addresses, one a line. An author cannot sign for this version.",
     )
     consumption = forms.ChoiceField(
@@ -96,7 +105,8 @@ class VersionForm(forms.Form):
         required=False, help_text="On the score. Leave it empty where the model decides nothing."
     )
     signature = forms.JSONField(
-        required=False, initial={"inputs": [{"name": "x", "type": "double"}], "outputs": []},
+        required=False,
+        initial={"inputs": [{"name": "x", "type": "double"}], "outputs": []},
         help_text="Columns in and out, in order.",
         widget=forms.Textarea(attrs={"rows": 5, "spellcheck": "false", "class": "mono"}),
     )
@@ -109,19 +119,21 @@ class VersionForm(forms.Form):
         queryset=Dataset.objects.none(), required=False, label="Validated on"
     )
     reported_metrics = Lines(
-        max_length=50_000, required=False,
+        max_length=50_000,
+        required=False,
         help_text="One a line: name = number. Shown as reported, never as measured.",
     )
     description = forms.CharField(
-        max_length=TEXT, required=False, widget=forms.Textarea(attrs={"rows": 3}),
+        max_length=TEXT,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3}),
         label="What changed",
     )
 
     def __init__(self, *args: Any, workspace: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for name in ("training", "validation"):
-            field = self.fields[name]
-            assert isinstance(field, forms.ModelMultipleChoiceField)
+            field = cast("forms.ModelMultipleChoiceField[Dataset]", self.fields[name])
             field.queryset = selectors.datasets_for(workspace).order_by("name")
 
     def clean_artifacts(self) -> list[dict[str, Any]]:
@@ -159,14 +171,26 @@ class VersionForm(forms.Form):
         data = self.cleaned_data
         datasets = [
             {"name": dataset.name, "use": use}
-            for use in ("training", "validation") for dataset in data[use]
+            for use in ("training", "validation")
+            for dataset in data[use]
         ]
         return ReleaseInput(
             datasets=datasets,
-            **{key: data[key] for key in (
-                "artifacts", "source", "run_id", "git_commit", "git_authors", "consumption",
-                "decision_threshold", "signature", "image", "features",
-            )},
+            **{
+                key: data[key]
+                for key in (
+                    "artifacts",
+                    "source",
+                    "run_id",
+                    "git_commit",
+                    "git_authors",
+                    "consumption",
+                    "decision_threshold",
+                    "signature",
+                    "image",
+                    "features",
+                )
+            },
         )
 
 
@@ -180,12 +204,16 @@ class DatasetForm(forms.Form):
         max_length=255, required=False, strip=False, help_text="What the model should have said."
     )
     id_column = forms.CharField(
-        max_length=255, required=False, strip=False,
+        max_length=255,
+        required=False,
+        strip=False,
         help_text="Names a row, each once: predictions and late labels are joined on it.",
     )
     time_column = forms.CharField(max_length=255, required=False, strip=False)
     description = forms.CharField(
-        max_length=TEXT, required=False, widget=forms.Textarea(attrs={"rows": 2}),
+        max_length=TEXT,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2}),
         help_text="Where it comes from and what it may be used for.",
     )
 
@@ -204,8 +232,7 @@ class AuthorForm(forms.Form):
 
     def __init__(self, *args: Any, workspace: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        user = self.fields["user"]
-        assert isinstance(user, forms.ModelChoiceField)
+        user = cast("PersonField", self.fields["user"])
         user.queryset = people(workspace).filter(is_active=True)
 
 

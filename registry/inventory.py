@@ -12,20 +12,23 @@ from typing import TYPE_CHECKING
 from django.db.models import Max
 
 from registry import selectors
-from registry.models import ModelVersion
+from registry.models import ModelVersion, RegisteredModel
 from registry.ports import Cell, inventory_parts
+from registry.selectors import Live
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
 
     from accounts.models import Workspace
-    from registry.models import Environment, RegisteredModel
-    from registry.selectors import Live
+    from registry.models import Environment
 
 #: What each need is called in the inventory's sentence: one, several.
 NEEDS = {
     "version": ("model has no version yet", "models have no version yet"),
-    "promotion": ("has a newest version that is not live", "have a newest version that is not live"),
+    "promotion": (
+        "has a newest version that is not live",
+        "have a newest version that is not live",
+    ),
     "purpose": ("has no purpose written down", "have no purpose written down"),
     "author": ("has an author nobody has mapped", "have authors nobody has mapped"),
 }
@@ -66,9 +69,11 @@ def rows(
     }
     newest = _newest(models, at) if at is not None else {}
     # Apps above speak of the present: beside a past day their cells would mislead.
-    parts = [] if at is not None else [
-        part.cells(workspace=workspace, models=models) for part in inventory_parts()
-    ]
+    parts = (
+        []
+        if at is not None
+        else [part.cells(workspace=workspace, models=models) for part in inventory_parts()]
+    )
     return [
         InventoryRow(
             model=model,
@@ -100,20 +105,33 @@ def summary(workspace: Workspace) -> Summary:
 def as_csv(
     workspace: Workspace, models: QuerySet[RegisteredModel], *, at: datetime | None = None
 ) -> Iterator[str]:
-    """Line by line, five hundred models at a time; a cell that a spreadsheet would run is quoted."""
+    """Line by line, five hundred models at a time; no cell is a formula."""
     environments: list[Environment] = list(selectors.environments(workspace))
     yield _line(
-        ["model", "kind", "tier", "owner", "newest version",
-         *(f"live in {environment.name}" for environment in environments), "purpose"]
+        [
+            "model",
+            "kind",
+            "tier",
+            "owner",
+            "newest version",
+            *(f"live in {environment.name}" for environment in environments),
+            "purpose",
+        ]
     )
     start = 0
     while chunk := list(models[start : start + 500]):
         start += len(chunk)
         for row in rows(workspace, chunk, at=at):
             yield _line(
-                [row.model.name, row.model.kind, row.model.tier, row.model.owner.email,
-                 row.newest or "",
-                 *(live.version.number if live else "" for live in row.live), row.model.purpose]
+                [
+                    row.model.name,
+                    row.model.kind,
+                    row.model.tier,
+                    row.model.owner.email,
+                    row.newest or "",
+                    *(live.version.number if live else "" for live in row.live),
+                    row.model.purpose,
+                ]
             )
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from jobs.errors import Fail
-from jobs.models import Job
 from jobs.registry import Done, register
-from jobs.services.claim import Claim
 from registry.models import Dataset
 from registry.services import datasets
+
+if TYPE_CHECKING:
+    from jobs.models import Job
+    from jobs.services.claim import Claim
 
 
 @register(datasets.PROFILE_JOB)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from accounts.models import Workspace
     from accounts.callers import Caller
+    from accounts.models import Workspace
     from registry.models import ModelVersion, RegisteredModel
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.dispatch import receiver
 
-from accounts.models import Workspace
 from accounts.signals import workspace_created
 from registry.services import environments
+
+if TYPE_CHECKING:
+    from accounts.models import Workspace
 
 
 @receiver(workspace_created)

@@ -79,9 +79,7 @@ def canonical(given: ReleaseInput) -> dict[str, Any]:
         "image": given.image,
         "features": given.features,
         "training": plain(given.training),
-        "datasets": _sorted_once(
-            "datasets", [plain(it) for it in given.datasets], "name", "use"
-        ),
+        "datasets": _sorted_once("datasets", [plain(it) for it in given.datasets], "name", "use"),
         "components": _sorted_once(
             "components", [plain(it) for it in given.components], "model", "version"
         ),
@@ -129,9 +127,7 @@ def _artifact(given: Mapping[str, Any]) -> dict[str, Any]:
     return {"name": name, "sha256": found[1].lower(), "size": int(given.get("size") or 0)}
 
 
-def _sorted_once(
-    label: str, items: list[dict[str, Any]], *keys: str
-) -> list[dict[str, Any]]:
+def _sorted_once(label: str, items: list[dict[str, Any]], *keys: str) -> list[dict[str, Any]]:
     named = sorted(items, key=lambda it: [str(it.get(key, "")) for key in keys])
     names = [tuple(str(it.get(key, "")) for key in keys) for it in named]
     if len(set(names)) != len(names):

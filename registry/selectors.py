@@ -94,7 +94,9 @@ def needing(models: QuerySet[RegisteredModel], need: str) -> QuerySet[Registered
             "-position"
         )
         live = Alias.objects.filter(
-            model=OuterRef("pk"), ended_at=None, name=Subquery(last.values("alias")[:1]),
+            model=OuterRef("pk"),
+            ended_at=None,
+            name=Subquery(last.values("alias")[:1]),
             version__number=OuterRef("latest_number"),
         )
         return models.exclude(versions=None).filter(~Exists(live))
@@ -254,8 +256,10 @@ def unmapped_authors(version: ModelVersion) -> list[str]:
 
 
 def _standing_at(at: datetime) -> Q:
-    return Q(started_at__lte=at) & (Q(ended_at=None) | Q(ended_at__gt=at)) & ~Q(
-        started_at=F("ended_at")
+    return (
+        Q(started_at__lte=at)
+        & (Q(ended_at=None) | Q(ended_at__gt=at))
+        & ~Q(started_at=F("ended_at"))
     )
 
 

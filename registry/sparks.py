@@ -23,7 +23,11 @@ def bars(column: Mapping[str, Any]) -> list[dict[str, float]]:
     for place, count in enumerate(counts):
         height = max(1.0, HEIGHT * count / max(counts)) if count else 0.0
         found.append(
-            {"x": round(place * step, 2), "y": round(HEIGHT - height, 2),
-             "width": round(max(1.0, step - 0.6), 2), "height": round(height, 2)}
+            {
+                "x": round(place * step, 2),
+                "y": round(HEIGHT - height, 2),
+                "width": round(max(1.0, step - 0.6), 2),
+                "height": round(height, 2),
+            }
         )
     return found

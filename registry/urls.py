@@ -11,7 +11,9 @@ urlpatterns = [
     path("models/<str:name>/", models.ModelDetailView.as_view(), name="model-detail"),
     path("models/<str:name>/edit/", models.ModelEditView.as_view(), name="model-edit"),
     path(
-        "models/<str:name>/new-version/", versions.VersionCreateView.as_view(), name="version-create"
+        "models/<str:name>/new-version/",
+        versions.VersionCreateView.as_view(),
+        name="version-create",
     ),
     path(
         "models/<str:name>/versions/<int:number>/",

@@ -23,7 +23,10 @@ from common.errors import Invalid
 from serving.errors import EndpointRejected
 
 DEFAULT: dict[str, Any] = {
-    "path": "predictions", "field": None, "index": None, "positive_class": 1,
+    "path": "predictions",
+    "field": None,
+    "index": None,
+    "positive_class": 1,
 }
 MAX_PATH = 200
 MAX_INDEX = 10_000
@@ -148,8 +151,14 @@ def _why_not(mapping: Mapping[str, Any]) -> str | None:
 def _kind(value: Any) -> str:
     if value is None:
         return "null"
-    names = {bool: "boolean", int: "number", float: "number", str: "text", list: "list",
-             dict: "object"}
+    names = {
+        bool: "boolean",
+        int: "number",
+        float: "number",
+        str: "text",
+        list: "list",
+        dict: "object",
+    }
     return names.get(type(value), "something else")
 
 

@@ -18,8 +18,14 @@ if TYPE_CHECKING:
 
 SAMPLE_ROWS = 3
 _EMPTY = {
-    "long": 0, "integer": 0, "int": 0, "double": 0.0, "float": 0.0, "number": 0.0,
-    "boolean": False, "bool": False,
+    "long": 0,
+    "integer": 0,
+    "int": 0,
+    "double": 0.0,
+    "float": 0.0,
+    "number": 0.0,
+    "boolean": False,
+    "bool": False,
 }
 
 
@@ -75,8 +81,10 @@ def sample_rows(endpoint: Endpoint) -> tuple[list[dict[str, Any]], str]:
         .select_related("dataset")
         .annotate(
             rank=Case(
-                When(use="validation", then=Value(0)), When(use="training", then=Value(1)),
-                default=Value(2), output_field=IntegerField(),
+                When(use="validation", then=Value(0)),
+                When(use="training", then=Value(1)),
+                default=Value(2),
+                output_field=IntegerField(),
             )
         )
         .order_by("rank", "-dataset_id")

@@ -17,12 +17,12 @@ import uvloop
 
 from outbound.services.destinations import policy_for
 from outbound.traffic import TrafficClient
-from serving.protocols.base import Prediction
 from serving.services.predict import joined
 from serving.wire import MAX_ANSWER_BYTES, OUTBOUND_ERRORS, Wire, explained, wire_of
 
 if TYPE_CHECKING:
     from serving.models import Endpoint
+    from serving.protocols.base import Prediction
 
 Row = Mapping[str, Any]
 
@@ -116,14 +116,23 @@ class _Engine:
         if self.client is not None:
             await self.client.__aexit__(None, None, None)
 
+    @property
+    def _ready(self) -> TrafficClient:
+        if self.client is None:
+            raise RuntimeError("the engine is used inside “with”")
+        return self.client
+
     async def _score(self, parts: Sequence[tuple[bytes, int]]) -> Prediction:
-        assert self.client is not None
+        client = self._ready
         answers = []
         for body, rows in parts:
             try:
-                response = await self.client.post(
-                    self.wire.url, headers=self.wire.headers, body=body,
-                    deadline_s=self.wire.deadline_s, max_bytes=MAX_ANSWER_BYTES,
+                response = await client.post(
+                    self.wire.url,
+                    headers=self.wire.headers,
+                    body=body,
+                    deadline_s=self.wire.deadline_s,
+                    max_bytes=MAX_ANSWER_BYTES,
                 )
             except OUTBOUND_ERRORS as error:
                 raise explained(error) from None

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from accounts.models import Workspace
 from common.errors import Conflict, DomainError
 from outbound.errors import AddressRefused, DeadlineExceeded, ResponseTooLarge, Unreachable
 from serving import mapping as mappings
@@ -15,7 +16,6 @@ from serving.protocols import protocol_named
 from serving.protocols.base import Prediction, WireProtocol
 
 if TYPE_CHECKING:
-    from accounts.models import Workspace
     from outbound.responses import Response
     from serving.models import Endpoint
 
@@ -59,7 +59,7 @@ def wire_of(endpoint: Endpoint, *, deadline_s: float | None = None) -> Wire:
     headers = {"content-type": protocol.content_type, "accept": "application/json"}
     for secret in endpoint.secrets.all():
         headers[secret.header] = secrets.decrypt(
-            secret.ciphertext, bound_to=binding(endpoint, secret.header)
+            bytes(secret.ciphertext), bound_to=binding(endpoint, secret.header)
         )
     return Wire(
         url=endpoint.url,

@@ -80,8 +80,19 @@ class ModelOut(serializers.ModelSerializer[RegisteredModel]):
     class Meta:
         model = RegisteredModel
         fields = [
-            "name", "owner", "purpose", "kind", "tier", "description", "tags", "versions_count",
-            "latest_version", "aliases", "created_at", "updated_at", "retired_at",
+            "name",
+            "owner",
+            "purpose",
+            "kind",
+            "tier",
+            "description",
+            "tags",
+            "versions_count",
+            "latest_version",
+            "aliases",
+            "created_at",
+            "updated_at",
+            "retired_at",
         ]
 
     def get_aliases(self, model: RegisteredModel) -> dict[str, int]:
@@ -101,7 +112,7 @@ class ArtifactIn(StrictSerializer):
 class ColumnIn(StrictSerializer):
     name = serializers.CharField(max_length=NAME, trim_whitespace=False)
     type = serializers.CharField(max_length=64)
-    required = serializers.BooleanField(required=False)
+    required = serializers.BooleanField(required=False)  # type: ignore[assignment]
 
 
 class SignatureIn(StrictSerializer):
@@ -135,7 +146,9 @@ class ComponentIn(StrictSerializer):
 
 class VersionIn(StrictSerializer):
     artifacts = ArtifactIn(many=True, required=False)
-    source = serializers.CharField(max_length=1024, required=False, allow_blank=True)
+    source = serializers.CharField(  # type: ignore[assignment]
+        max_length=1024, required=False, allow_blank=True
+    )
     run_id = serializers.CharField(max_length=64, required=False, allow_blank=True)
     run_user = serializers.CharField(max_length=254, required=False, allow_blank=True)
     git_commit = serializers.CharField(max_length=64, required=False, allow_blank=True)
@@ -202,9 +215,23 @@ class VersionOut(serializers.ModelSerializer[ModelVersion]):
     class Meta:
         model = ModelVersion
         fields = [
-            "uid", "model", "number", "digest", "release", "consumption", "source", "run_id",
-            "git_commit", "decision_threshold", "signature", "reported_metrics", "description",
-            "tags", "created_by", "created_through", "created_at",
+            "uid",
+            "model",
+            "number",
+            "digest",
+            "release",
+            "consumption",
+            "source",
+            "run_id",
+            "git_commit",
+            "decision_threshold",
+            "signature",
+            "reported_metrics",
+            "description",
+            "tags",
+            "created_by",
+            "created_through",
+            "created_at",
         ]
 
 
@@ -220,7 +247,9 @@ class AliasIn(StrictSerializer):
     name = serializers.CharField(max_length=NAME)
     version = serializers.IntegerField(min_value=1, max_value=2**31 - 1)
     reference = serializers.CharField(
-        max_length=200, required=False, allow_blank=True,
+        max_length=200,
+        required=False,
+        allow_blank=True,
         help_text="what stands behind the move of a protected alias: promotion:<uid>",
     )
 
@@ -270,8 +299,19 @@ class DatasetOut(serializers.ModelSerializer[Dataset]):
     class Meta:
         model = Dataset
         fields = [
-            "uid", "name", "description", "digest", "format", "size_bytes", "state",
-            "state_reason", "rows", "label_column", "id_column", "time_column", "created_at",
+            "uid",
+            "name",
+            "description",
+            "digest",
+            "format",
+            "size_bytes",
+            "state",
+            "state_reason",
+            "rows",
+            "label_column",
+            "id_column",
+            "time_column",
+            "created_at",
         ]
 
 

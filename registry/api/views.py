@@ -85,7 +85,7 @@ class VersionList(generics.ListAPIView[ModelVersion]):
     capabilities: ClassVar = {"get": Capability.VIEW, "post": Capability.MODEL_EDIT}
     serializer_class = shapes.VersionOut
     queryset = ModelVersion.objects.none()
-    filter_backends: ClassVar = []
+    filter_backends = []
 
     def get_queryset(self) -> QuerySet[ModelVersion]:
         if getattr(self, "swagger_fake_view", False):
@@ -134,7 +134,8 @@ class VersionAuthors(APIView):
         given = shapes.AuthorMapIn(data=request.data)
         given.is_valid(raise_exception=True)
         versions.map_author(
-            caller=caller_of(request), version=version,
+            caller=caller_of(request),
+            version=version,
             identity=given.validated_data["identity"],
             user=shapes.person_or_invalid(given.validated_data["user"], "user"),
         )
@@ -147,7 +148,7 @@ class AliasList(generics.ListAPIView[Alias]):
     capabilities: ClassVar = {"get": Capability.VIEW, "post": Capability.MODEL_EDIT}
     serializer_class = shapes.AliasOut
     queryset = Alias.objects.none()
-    filter_backends: ClassVar = []
+    filter_backends = []
 
     @extend_schema(parameters=[OpenApiParameter("history", bool, description="ended rows too")])
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -171,7 +172,10 @@ class AliasList(generics.ListAPIView[Alias]):
         version = selectors.get_version(caller.workspace, name, given.validated_data["version"])
         with aliases.refusals_recorded(caller=caller, model=model, name=alias, version=version):
             aliases.move(
-                caller=caller, model=model, name=alias, version=version,
+                caller=caller,
+                model=model,
+                name=alias,
+                version=version,
                 reference=given.validated_data.get("reference", ""),
             )
         return Response(shapes.AliasOut(selectors.get_alias(model, alias)).data)
@@ -219,7 +223,7 @@ class DatasetList(generics.ListAPIView[Dataset]):
 
     capabilities: ClassVar = {"get": Capability.VIEW, "post": Capability.DATASET_EDIT}
     serializer_class = shapes.DatasetOut
-    parser_classes: ClassVar = [MultiPartParser]
+    parser_classes = [MultiPartParser]
     filterset_class = DatasetFilter
     queryset = Dataset.objects.none()
 
@@ -269,7 +273,7 @@ class EnvironmentList(generics.ListAPIView[Environment]):
     capabilities: ClassVar = {"get": Capability.VIEW}
     serializer_class = shapes.EnvironmentOut
     pagination_class = None
-    filter_backends: ClassVar = []
+    filter_backends = []
     queryset = Environment.objects.none()
 
     def get_queryset(self) -> QuerySet[Environment]:

@@ -13,9 +13,9 @@ class Dataset(models.Model):
 
     Both files are stored under their own digest. A table too big to profile while somebody waits
     stays ``profiling`` until a job has read it. Once ``ready`` nothing of it changes (a trigger
-    holds that). ``columns`` is ``[{"name", "type": "number"|"integer"|"boolean"|"text"|"time", "nulls",
-    "distinct", "min", "max", "mean", "std", "top": [[value, count], …]}]``; text columns that
-    are nearly unique keep counts only.
+    holds that). ``columns`` is ``[{"name", "type": "number"|"integer"|"boolean"|"text"|"time",
+    "nulls", "distinct", "min", "max", "mean", "std", "top": [[value, count], …], …}]``; see
+    ``registry/profiling/columns.py``.
     """
 
     class State(models.TextChoices):
@@ -50,7 +50,8 @@ class Dataset(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["workspace", "name"], name="dataset_name_once"),
             models.CheckConstraint(
-                condition=~models.Q(state="ready") | (models.Q(rows__gte=1) & ~models.Q(table_name="")),
+                condition=~models.Q(state="ready")
+                | (models.Q(rows__gte=1) & ~models.Q(table_name="")),
                 name="dataset_ready_has_rows",
             ),
         ]

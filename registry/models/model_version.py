@@ -44,7 +44,9 @@ class ModelVersion(models.Model):
     description = models.TextField(blank=True)
     tags = models.JSONField(default=dict)
     created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+",
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        related_name="+",
         help_text="the person, or the person who answers for the service account",
     )
     created_through = models.ForeignKey(
@@ -56,7 +58,9 @@ class ModelVersion(models.Model):
         ordering = ["-number"]
         constraints = [
             models.UniqueConstraint(fields=["model", "number"], name="version_number_once"),
-            models.UniqueConstraint(fields=["model", "release_digest"], name="version_release_once"),
+            models.UniqueConstraint(
+                fields=["model", "release_digest"], name="version_release_once"
+            ),
             models.CheckConstraint(condition=Q(number__gte=1), name="version_number_is_positive"),
         ]
 

@@ -70,9 +70,7 @@ class RegisteredModel(models.Model):
             models.CheckConstraint(condition=Q(tier__range=(1, 3)), name="model_tier_is_1_to_3"),
             models.CheckConstraint(condition=~Q(name=""), name="model_has_a_name"),
         ]
-        indexes = [
-            models.Index(OpClass("name", name="text_pattern_ops"), name="model_name_prefix")
-        ]
+        indexes = [models.Index(OpClass("name", name="text_pattern_ops"), name="model_name_prefix")]
 
     def __str__(self) -> str:
         return self.name

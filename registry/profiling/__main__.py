@@ -36,7 +36,8 @@ def main() -> int:
         answer = {"error": error.message, "code": error.code, "field": error.field}
     except MemoryError:
         answer = {
-            "error": "The table takes too much memory to read.", "code": "too_large",
+            "error": "The table takes too much memory to read.",
+            "code": "too_large",
             "field": "file",
         }
     json.dump(answer, sys.stdout, allow_nan=False)

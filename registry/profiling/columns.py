@@ -24,7 +24,7 @@ BINS = 20
 
 
 def kind_of(type_: pa.DataType) -> str | None:
-    """``number``, ``integer``, ``boolean``, ``text`` or ``time``; None for what is no table cell."""
+    """``number``, ``integer``, ``boolean``, ``text`` or ``time``; None for no table cell."""
     if pa.types.is_dictionary(type_):
         return kind_of(type_.value_type)
     if pa.types.is_boolean(type_):
@@ -169,9 +169,8 @@ class ColumnProfile:
         body: dict[str, Any] = {}
         if self._infinite:
             body["infinite"] = self._infinite
-        if not self._n:
+        if self._shift is None:
             return body
-        assert self._shift is not None
         offset = self._sum / self._n
         mean = self._shift + offset
         # The sample's variance; rounding may leave a constant column a hair below zero.
@@ -200,10 +199,9 @@ class ColumnProfile:
         return len(self._values) <= max(20, known // 20)
 
     def _top(self) -> tuple[list[list[Any]], int]:
-        assert self._values is not None
-        common = [(value, count) for value, count in self._values.most_common(TOP)
-                  if count >= RARE]
-        other = sum(self._values.values()) - sum(count for _, count in common)
+        values = self._values or Counter()
+        common = [(value, count) for value, count in values.most_common(TOP) if count >= RARE]
+        other = sum(values.values()) - sum(count for _, count in common)
         return [[_shown(value), count] for value, count in common], other
 
 

@@ -43,20 +43,30 @@ def profile(
     Raises: ProfilingFailed; also when the process took longer than ``timeout_s`` or died.
     """
     request = {
-        "path": str(path), "parquet_path": str(parquet_path), "roles": roles,
+        "path": str(path),
+        "parquet_path": str(parquet_path),
+        "roles": roles,
         "memory_bytes": MEMORY_BYTES,
     }
     # Nothing of our settings: the process needs no secret and gets none.
     environment = {
-        "PATH": os.defpath, "PYTHONPATH": str(_ROOT), "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1", "LANG": "C.UTF-8",
+        "PATH": os.defpath,
+        "PYTHONPATH": str(_ROOT),
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "LANG": "C.UTF-8",
     }
     with tempfile.TemporaryFile() as asked, tempfile.TemporaryFile() as answered:
         asked.write(json.dumps(request).encode())
         asked.seek(0)
-        with subprocess.Popen(  # noqa: S603 - our own module, no shell, no outside argument
-            [sys.executable, "-m", "registry.profiling"], stdin=asked, stdout=answered,
-            stderr=subprocess.DEVNULL, cwd=path.parent, env=environment,
+        with subprocess.Popen(
+            [sys.executable, "-m", "registry.profiling"],
+            stdin=asked,
+            stdout=answered,
+            stderr=subprocess.DEVNULL,
+            cwd=path.parent,
+            env=environment,
         ) as process:
             try:
                 code = _wait(process, timeout_s, heartbeat)
@@ -84,6 +94,4 @@ def _wait(
         except subprocess.TimeoutExpired:
             if heartbeat is not None:
                 heartbeat()
-    raise ProfilingFailed(
-        f"Reading the table took longer than {timeout_s:.0f} s.", code="too_slow"
-    )
+    raise ProfilingFailed(f"Reading the table took longer than {timeout_s:.0f} s.", code="too_slow")

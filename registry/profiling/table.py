@@ -69,7 +69,8 @@ def csv_to_parquet(path: Path, to: Path) -> None:
         table = pa.csv.read_csv(
             path,
             convert_options=pa.csv.ConvertOptions(
-                strings_can_be_null=True, quoted_strings_can_be_null=False,
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=False,
                 timestamp_parsers=[pa.csv.ISO8601],
             ),
         )
@@ -77,9 +78,7 @@ def csv_to_parquet(path: Path, to: Path) -> None:
         raise Unreadable(f"Not readable as CSV: {_reason(error)}", code="unreadable_csv") from None
     binary = [field.name for field in table.schema if pa.types.is_binary(field.type)]
     if binary:
-        raise Unreadable(
-            f"The column “{shown(binary[0])}” is not UTF-8 text.", code="not_utf8"
-        )
+        raise Unreadable(f"The column “{shown(binary[0])}” is not UTF-8 text.", code="not_utf8")
     _insist_columns(table.schema)
     pq.write_table(table, to, compression="zstd")
 
@@ -115,8 +114,7 @@ def _profile(path: Path, roles: Roles) -> dict[str, Any]:
         kinds = _insist_columns(schema)
         _insist_roles(kinds, roles)
         columns = [
-            ColumnProfile(name, kind, counts_only=name == roles.id)
-            for name, kind in kinds.items()
+            ColumnProfile(name, kind, counts_only=name == roles.id) for name, kind in kinds.items()
         ]
         rows = 0
         for batch in file.iter_batches(batch_size=BATCH_ROWS):
@@ -182,29 +180,36 @@ def _insist_columns(schema: pa.Schema) -> dict[str, str]:
 
 
 def _insist_roles(kinds: dict[str, str], roles: Roles) -> None:
-    for field, name in (("label_column", roles.label), ("id_column", roles.id),
-                        ("time_column", roles.time)):
+    for field, name in (
+        ("label_column", roles.label),
+        ("id_column", roles.id),
+        ("time_column", roles.time),
+    ):
         if name and name not in kinds:
             present = ", ".join(shown(column) for column in list(kinds)[:10])
             raise Unreadable(
                 f"There is no column “{shown(name)}”; there are {present}"
                 + (" and more." if len(kinds) > 10 else "."),
-                code="no_such_column", field=field,
+                code="no_such_column",
+                field=field,
             )
     if roles.time and kinds[roles.time] not in ("time", "integer"):
         raise Unreadable(
             f"The time column “{shown(roles.time)}” holds {kinds[roles.time]}, no times.",
-            code="wrong_column_type", field="time_column",
+            code="wrong_column_type",
+            field="time_column",
         )
     if roles.label and kinds[roles.label] == "time":
         raise Unreadable(
             f"The label column “{shown(roles.label)}” holds times.",
-            code="wrong_column_type", field="label_column",
+            code="wrong_column_type",
+            field="label_column",
         )
     if roles.id and kinds[roles.id] not in ("integer", "text"):
         raise Unreadable(
             f"The id column “{shown(roles.id)}” holds {kinds[roles.id]}; ids are text or integers.",
-            code="wrong_column_type", field="id_column",
+            code="wrong_column_type",
+            field="id_column",
         )
     if roles.id and roles.id in (roles.label, roles.time):
         raise Unreadable("A column has one meaning only.", code="wrong_column", field="id_column")
@@ -215,12 +220,14 @@ def _insist_filled(columns: list[ColumnProfile], rows: int, roles: Roles) -> Non
     if roles.label and nulls[roles.label] == rows:
         raise Unreadable(
             f"The label column “{shown(roles.label)}” is empty in every row.",
-            code="empty_label", field="label_column",
+            code="empty_label",
+            field="label_column",
         )
     if roles.id and nulls[roles.id]:
         raise Unreadable(
             f"The id column “{shown(roles.id)}” is empty in {nulls[roles.id]:,} rows.",
-            code="empty_ids", field="id_column",
+            code="empty_ids",
+            field="id_column",
         )
 
 
@@ -232,7 +239,8 @@ def _insist_unique(file: pq.ParquetFile, name: str) -> None:
     if distinct != len(column):
         raise Unreadable(
             f"The id column “{shown(name)}” repeats: {len(column):,} rows, {distinct:,} ids.",
-            code="duplicate_ids", field="id_column",
+            code="duplicate_ids",
+            field="id_column",
         )
 
 

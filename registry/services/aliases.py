@@ -48,14 +48,18 @@ def move(
     insist_alias(name)
     model = lock(model)
     if version is not None and version.model_id != model.pk:
-        raise Invalid("That is a version of another model.", fields={"version": ["Another model's."]})
+        raise Invalid(
+            "That is a version of another model.", fields={"version": ["Another model's."]}
+        )
     if name in selectors.protected_aliases(model.workspace):
         _insist_guard_allows(
             caller=caller, model=model, name=name, version=version, reference=reference
         )
-    present = Alias.objects.select_related("version").filter(
-        model=model, name=name, ended_at=None
-    ).first()
+    present = (
+        Alias.objects.select_related("version")
+        .filter(model=model, name=name, ended_at=None)
+        .first()
+    )
     if version is None and present is None:
         raise NotFound(f"{model.name} has no alias “{name}”.")
     if present is not None and version is not None and present.version_id == version.pk:
@@ -69,13 +73,20 @@ def move(
     moved = None
     if version is not None:
         moved = Alias.objects.create(
-            model=model, name=name, version=version, started_at=now,
-            moved_by_pid=caller.actor.pid, reference=reference,
+            model=model,
+            name=name,
+            version=version,
+            started_at=now,
+            moved_by_pid=caller.actor.pid,
+            reference=reference,
         )
     audit.record(
         Action.ALIAS_MOVED if version is not None else Action.ALIAS_REMOVED,
-        actor=caller.actor, workspace=model.workspace.slug,
-        object_type="model", object_id=str(model.pk), object_name=model.name,
+        actor=caller.actor,
+        workspace=model.workspace.slug,
+        object_type="model",
+        object_id=str(model.pk),
+        object_name=model.name,
         object_digest=version.release_digest if version is not None else "",
         before={"alias": name, "version": present.version.number if present else None},
         after={"alias": name, "version": version.number if version else None},
@@ -83,7 +94,11 @@ def move(
     )
     transaction.on_commit(
         partial(
-            alias_moved.send, Alias, model=model, name=name, version=version,
+            alias_moved.send,
+            Alias,
+            model=model,
+            name=name,
+            version=version,
             previous=present.version if present else None,
         ),
         robust=True,
@@ -103,8 +118,12 @@ def refusals_recorded(
         yield
     except ProtectedAlias as error:
         audit.refuse(
-            Action.ALIAS_MOVE_REFUSED, actor=caller.actor, workspace=caller.workspace.slug,
-            object_type="model", object_id=str(model.pk), object_name=model.name,
+            Action.ALIAS_MOVE_REFUSED,
+            actor=caller.actor,
+            workspace=caller.workspace.slug,
+            object_type="model",
+            object_id=str(model.pk),
+            object_name=model.name,
             code=error.code,
             details={"alias": name, "version": version.number if version else None},
         )

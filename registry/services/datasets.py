@@ -103,7 +103,9 @@ def run_profile(*, dataset_uid: str, claim: Claim) -> Dataset:
             _spool(file, path)
         try:
             found = _profiled(
-                dataset, path, timeout_s=min(JOB_SECONDS, claim.remaining_s()),
+                dataset,
+                path,
+                timeout_s=min(JOB_SECONDS, claim.remaining_s()),
                 heartbeat=partial(claim.save, message="Reading the table."),
             )
             found.pop("format")
@@ -121,8 +123,12 @@ def refusals_recorded(*, caller: Caller, name: str) -> Iterator[None]:
         yield
     except DatasetRefused as error:
         audit.refuse(
-            Action.DATASET_REFUSED, actor=caller.actor, workspace=caller.workspace.slug,
-            object_type="dataset", object_id=error.digest, object_name=name[:MAX_NAME],
+            Action.DATASET_REFUSED,
+            actor=caller.actor,
+            workspace=caller.workspace.slug,
+            object_type="dataset",
+            object_id=error.digest,
+            object_name=name[:MAX_NAME],
             code=error.code,
         )
         raise
@@ -156,7 +162,8 @@ def open_table(dataset: Dataset) -> Iterator[pq.ParquetFile]:
         if found != dataset.table_digest:
             raise DatasetRefused(
                 f"The stored file of {dataset.name} is not the one that was uploaded.",
-                code="digest_mismatch", digest=found,
+                code="digest_mismatch",
+                digest=found,
             )
         file.seek(0)
         with pq.ParquetFile(file) as parquet:
@@ -226,14 +233,19 @@ def _profiled(
         return profile(
             path,
             parquet_path=path.with_name("table"),
-            roles={"label": dataset.label_column, "id": dataset.id_column,
-                   "time": dataset.time_column},
+            roles={
+                "label": dataset.label_column,
+                "id": dataset.id_column,
+                "time": dataset.time_column,
+            },
             timeout_s=timeout_s,
             heartbeat=heartbeat,
         )
     except ProfilingFailed as error:
         raise DatasetRefused(
-            error.message, code=error.code, fields={error.field: [error.message]},
+            error.message,
+            code=error.code,
+            fields={error.field: [error.message]},
             digest=dataset.digest,
         ) from None
 
@@ -275,18 +287,29 @@ def _insert(dataset: Dataset, *, caller: Caller, filename: str) -> Dataset:
         raise _name_taken(dataset) from None
     dataset.refresh_from_db(fields=["created_at"])
     audit.record(
-        Action.DATASET_UPLOADED, actor=caller.actor, workspace=caller.workspace.slug,
-        object_type="dataset", object_id=str(dataset.uid), object_name=dataset.name,
+        Action.DATASET_UPLOADED,
+        actor=caller.actor,
+        workspace=caller.workspace.slug,
+        object_type="dataset",
+        object_id=str(dataset.uid),
+        object_name=dataset.name,
         object_digest=dataset.digest,
-        after={"rows": dataset.rows, "columns": len(dataset.columns),
-               "size_bytes": dataset.size_bytes, "format": dataset.format,
-               "state": str(dataset.state)},
+        after={
+            "rows": dataset.rows,
+            "columns": len(dataset.columns),
+            "size_bytes": dataset.size_bytes,
+            "format": dataset.format,
+            "state": str(dataset.state),
+        },
         pii={"filename": filename[:MAX_NAME].replace("\x00", "")},
     )
     if dataset.state == Dataset.State.PROFILING:
         enqueue(
-            PROFILE_JOB, workspace=dataset.workspace, title=f"Read the dataset {dataset.name}",
-            payload={"dataset": str(dataset.uid)}, caller=caller,
+            PROFILE_JOB,
+            workspace=dataset.workspace,
+            title=f"Read the dataset {dataset.name}",
+            payload={"dataset": str(dataset.uid)},
+            caller=caller,
             dedupe_key=f"{PROFILE_JOB}:{dataset.uid}",
         )
     else:
@@ -309,10 +332,13 @@ def _finish_profile(dataset: Dataset, refused: DatasetRefused | None, claim: Cla
     )
     audit.record(
         Action.DATASET_REFUSED if refused is not None else Action.DATASET_PROFILED,
-        actor=actor, workspace=dataset.workspace.slug, object_type="dataset",
-        object_id=str(dataset.uid), object_name=dataset.name, object_digest=dataset.digest,
-        after={"rows": dataset.rows, "columns": len(dataset.columns),
-               "state": str(dataset.state)},
+        actor=actor,
+        workspace=dataset.workspace.slug,
+        object_type="dataset",
+        object_id=str(dataset.uid),
+        object_name=dataset.name,
+        object_digest=dataset.digest,
+        after={"rows": dataset.rows, "columns": len(dataset.columns), "state": str(dataset.state)},
         details={"code": refused.code} if refused is not None else None,
     )
     if refused is None:

@@ -61,8 +61,12 @@ def create(
         raise AlreadyExists(reason, fields={"name": [reason]}) from None
     model.refresh_from_db()
     audit.record(
-        Action.MODEL_CREATED, actor=caller.actor, workspace=caller.workspace.slug,
-        object_type="model", object_id=str(model.pk), object_name=model.name,
+        Action.MODEL_CREATED,
+        actor=caller.actor,
+        workspace=caller.workspace.slug,
+        object_type="model",
+        object_id=str(model.pk),
+        object_name=model.name,
         after=_shown(model),
     )
     return model
@@ -107,8 +111,12 @@ def update(
     model.refresh_from_db(fields=["updated_at"])
     changed = [key for key in after if after[key] != before[key]]
     audit.record(
-        Action.MODEL_UPDATED, actor=caller.actor, workspace=caller.workspace.slug,
-        object_type="model", object_id=str(model.pk), object_name=model.name,
+        Action.MODEL_UPDATED,
+        actor=caller.actor,
+        workspace=caller.workspace.slug,
+        object_type="model",
+        object_id=str(model.pk),
+        object_name=model.name,
         before={key: before[key] for key in changed},
         after={key: after[key] for key in changed},
     )
@@ -116,10 +124,12 @@ def update(
 
 
 def lock(model: RegisteredModel) -> RegisteredModel:
-    """The model's row, fresh, locked until the transaction ends; versions and aliases wait for it."""
-    return RegisteredModel.objects.select_for_update(of=("self",)).select_related(
-        "workspace", "owner"
-    ).get(pk=model.pk)
+    """The model's row, fresh, locked to the end of the transaction; versions and aliases wait."""
+    return (
+        RegisteredModel.objects.select_for_update(of=("self",))
+        .select_related("workspace", "owner")
+        .get(pk=model.pk)
+    )
 
 
 def _insist_may_own(owner: User, caller: Caller) -> None:

@@ -20,13 +20,13 @@ from registry import selectors
 from registry.errors import SameRelease
 from registry.models import Consumption, ModelVersion, VersionAuthor, VersionDataset
 from registry.names import insist_tags, insist_text
-from registry.release import ReleaseInput
 from registry.services.models import MAX_TEXT, lock
 from registry.signals import version_registered
 
 if TYPE_CHECKING:
     from accounts.callers import Caller
     from registry.models import Dataset, RegisteredModel
+    from registry.release import ReleaseInput
 
 MAX_METRICS = 200
 MAX_PARTS = 500
@@ -92,11 +92,17 @@ def register(
     VersionDataset.objects.bulk_create(
         VersionDataset(version=version, dataset=dataset, use=use) for dataset, use in used
     )
-    authors = _add_authors(version, caller, run_user=run_user, git_authors=content["git_authors"])
+    authors = _add_authors(
+        version, caller.user, run_user=run_user, git_authors=content["git_authors"]
+    )
     audit.record(
-        Action.VERSION_REGISTERED, actor=caller.actor, workspace=caller.workspace.slug,
-        object_type="version", object_id=str(version.uid),
-        object_name=f"{model.name} {version.number}", object_digest=digest,
+        Action.VERSION_REGISTERED,
+        actor=caller.actor,
+        workspace=caller.workspace.slug,
+        object_type="version",
+        object_id=str(version.uid),
+        object_name=f"{model.name} {version.number}",
+        object_digest=digest,
         after={
             "model": model.name,
             "number": version.number,
@@ -125,8 +131,10 @@ def annotate(
     Raises: Invalid, NotAllowed.
     """
     caller.insist(Capability.MODEL_EDIT)
-    version = ModelVersion.objects.select_for_update(of=("self",)).select_related("model").get(
-        pk=version.pk
+    version = (
+        ModelVersion.objects.select_for_update(of=("self",))
+        .select_related("model")
+        .get(pk=version.pk)
     )
     before = {"tags": sorted(version.tags), "description_characters": len(version.description)}
     if description is not None:
@@ -135,8 +143,12 @@ def annotate(
         version.tags = insist_tags(tags)
     version.save(update_fields=["description", "tags"])
     audit.record(
-        Action.VERSION_TAGGED, actor=caller.actor, workspace=caller.workspace.slug,
-        object_type="version", object_id=str(version.uid), object_name=str(version),
+        Action.VERSION_TAGGED,
+        actor=caller.actor,
+        workspace=caller.workspace.slug,
+        object_type="version",
+        object_id=str(version.uid),
+        object_name=str(version),
         before=before,
         after={"tags": sorted(version.tags), "description_characters": len(version.description)},
     )
@@ -171,8 +183,12 @@ def map_author(
         author.user = user
         author.save(update_fields=["user"])
     audit.record(
-        Action.VERSION_AUTHOR_MAPPED, actor=caller.actor, workspace=caller.workspace.slug,
-        object_type="version", object_id=str(version.uid), object_name=str(version),
+        Action.VERSION_AUTHOR_MAPPED,
+        actor=caller.actor,
+        workspace=caller.workspace.slug,
+        object_type="version",
+        object_id=str(version.uid),
+        object_name=str(version),
         after={"author": user.pid, "roles": sorted(author.role for author in open_ones)},
         pii={"identity": identity},
     )
@@ -180,8 +196,13 @@ def map_author(
 
 
 def _insist_sane(release: ReleaseInput) -> None:
-    for field, most in (("source", 1024), ("run_id", 64), ("git_commit", 64),
-                        ("image", 1024), ("features", 1024)):
+    for field, most in (
+        ("source", 1024),
+        ("run_id", 64),
+        ("git_commit", 64),
+        ("image", 1024),
+        ("features", 1024),
+    ):
         insist_text(getattr(release, field), field=field, most=most)
     if release.consumption not in Consumption.values:
         raise Invalid("No such consumption.", fields={"consumption": ["No such consumption."]})
@@ -190,8 +211,10 @@ def _insist_sane(release: ReleaseInput) -> None:
         reason = "The threshold is a finite number."
         raise Invalid(reason, fields={"decision_threshold": [reason]})
     parts: Sequence[tuple[str, Sequence[Any]]] = (
-        ("artifacts", release.artifacts), ("datasets", release.datasets),
-        ("components", release.components), ("git_authors", release.git_authors),
+        ("artifacts", release.artifacts),
+        ("datasets", release.datasets),
+        ("components", release.components),
+        ("git_authors", release.git_authors),
     )
     for field, values in parts:
         if len(values) > MAX_PARTS:
@@ -209,8 +232,10 @@ def _metrics(given: Mapping[str, float] | None) -> dict[str, float]:
         reason = f"At most {MAX_METRICS} metrics with names of at most 255 characters."
         raise Invalid(reason, fields={"reported_metrics": [reason]})
     for name, value in metrics.items():
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(
-            value
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, (int, float))
+            or not math.isfinite(value)
         ):
             reason = f"{name}: a metric is a finite number."
             raise Invalid(reason, fields={"reported_metrics": [reason]})
@@ -247,22 +272,17 @@ def _resolve_components(release: ReleaseInput, model: RegisteredModel) -> Releas
 
 
 def _add_authors(
-    version: ModelVersion, caller: Caller, *, run_user: str, git_authors: Sequence[str]
+    version: ModelVersion, person: User, *, run_user: str, git_authors: Sequence[str]
 ) -> list[VersionAuthor]:
     """Everybody who shaped it; addresses are mapped to people where they are known."""
-    assert caller.user is not None
     authors = [
-        VersionAuthor(
-            version=version, role="registered", identity=caller.user.email, user=caller.user
-        )
+        VersionAuthor(version=version, role="registered", identity=person.email, user=person)
     ]
     claimed = [("git_author", email) for email in git_authors]
     if run_user:
         claimed.append(("run_user", run_user.strip().lower()))
     for role, identity in claimed:
         insist_text(identity, field="git_authors", most=254)
-        person = User.objects.filter(email__iexact=identity).first()
-        authors.append(
-            VersionAuthor(version=version, role=role, identity=identity, user=person)
-        )
+        known = User.objects.filter(email__iexact=identity).first()
+        authors.append(VersionAuthor(version=version, role=role, identity=identity, user=known))
     return VersionAuthor.objects.bulk_create(authors)

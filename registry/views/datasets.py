@@ -55,7 +55,9 @@ class DatasetDetailView(CallerMixin, TemplateView):
         workspace = self.caller.workspace
         dataset = found_or_404(lambda: selectors.get_dataset(workspace, kwargs["name"]))
         roles = {
-            dataset.label_column: "label", dataset.id_column: "id", dataset.time_column: "time",
+            dataset.label_column: "label",
+            dataset.id_column: "id",
+            dataset.time_column: "time",
         }
         roles.pop("", None)
         job = None
@@ -66,8 +68,12 @@ class DatasetDetailView(CallerMixin, TemplateView):
         return {
             "dataset": dataset,
             "columns": [
-                {**column, "role": roles.get(column["name"], ""), "bars": bars(column),
-                 "null_share": column["nulls"] / dataset.rows if dataset.rows else 0.0}
+                {
+                    **column,
+                    "role": roles.get(column["name"], ""),
+                    "bars": bars(column),
+                    "null_share": column["nulls"] / dataset.rows if dataset.rows else 0.0,
+                }
                 for column in dataset.columns
             ],
             "gaps": [column for column in dataset.columns if column["nulls"]],
@@ -91,7 +97,8 @@ class DatasetCreateView(CallerMixin, TemplateView):
         if not length.isdigit() or int(length) > datasets.MAX_BYTES + _ENVELOPE:
             return HttpResponse(
                 f"A file has at most {datasets.MAX_BYTES // 1024**2} MB.\n",
-                content_type="text/plain", status=413,
+                content_type="text/plain",
+                status=413,
             )
         return self._protected(request, *args, **kwargs)
 

@@ -140,7 +140,8 @@ class ModelEditView(CallerMixin, TemplateView):
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         model = self._model(kwargs["name"])
         initial = {
-            name: getattr(model, name) for name in ("purpose", "kind", "tier", "owner", "description")
+            name: getattr(model, name)
+            for name in ("purpose", "kind", "tier", "owner", "description")
         }
         form = ModelForm(workspace=self.caller.workspace, model=model, initial=initial)
         return self.render_to_response({"form": form, "model": model})

@@ -44,7 +44,8 @@ class VersionCreateView(CallerMixin, TemplateView):
         if newest is not None:
             # The signature and the threshold rarely change from one version to the next.
             initial = {
-                "signature": newest.signature, "decision_threshold": newest.decision_threshold,
+                "signature": newest.signature,
+                "decision_threshold": newest.decision_threshold,
                 "consumption": newest.consumption,
             }
         form = VersionForm(workspace=self.caller.workspace, initial=initial)
@@ -57,7 +58,9 @@ class VersionCreateView(CallerMixin, TemplateView):
             return self.render_to_response({"form": form, "model": model}, status=422)
         try:
             version = versions.register(
-                caller=self.caller, model=model, release=form.release(),
+                caller=self.caller,
+                model=model,
+                release=form.release(),
                 reported_metrics=form.cleaned_data["reported_metrics"],
                 description=form.cleaned_data["description"],
             )
@@ -86,9 +89,7 @@ def map_author(request: Any, name: str, number: int) -> HttpResponse:
         versions.map_author(caller=caller, version=version, **form.cleaned_data)
     except DomainError as error:
         return _page(request, version, status=409, problem=error)
-    messages.success(
-        request, f"{form.cleaned_data['identity']} is {form.cleaned_data['user']}."
-    )
+    messages.success(request, f"{form.cleaned_data['identity']} is {form.cleaned_data['user']}.")
     return redirect("registry:version-detail", name=name, number=number)
 
 
@@ -96,7 +97,8 @@ def version_context(caller: Caller, version: ModelVersion) -> dict[str, Any]:
     """What the version's page shows."""
     release = version.release
     live = [
-        it for it in selectors.live_versions(caller.workspace, models=[version.model])
+        it
+        for it in selectors.live_versions(caller.workspace, models=[version.model])
         if it.version.pk == version.pk
     ]
     authors = list(version.authors.select_related("user").order_by("role", "identity"))
@@ -114,8 +116,11 @@ def version_context(caller: Caller, version: ModelVersion) -> dict[str, Any]:
         "origin": [
             (label, release.get(key))
             for label, key in (
-                ("Source", "source"), ("Training run", "run_id"), ("Commit", "git_commit"),
-                ("Serving image", "image"), ("Feature code", "features"),
+                ("Source", "source"),
+                ("Training run", "run_id"),
+                ("Commit", "git_commit"),
+                ("Serving image", "image"),
+                ("Feature code", "features"),
             )
             if release.get(key)
         ],
@@ -126,12 +131,19 @@ def version_context(caller: Caller, version: ModelVersion) -> dict[str, Any]:
         "authors": authors,
         "unmapped": unmapped,
         "author_forms": [
-            (author, AuthorForm(
-                workspace=caller.workspace, initial={"identity": author.identity},
-                prefix=None, auto_id=f"author{author.pk}_%s",
-            ))
+            (
+                author,
+                AuthorForm(
+                    workspace=caller.workspace,
+                    initial={"identity": author.identity},
+                    prefix=None,
+                    auto_id=f"author{author.pk}_%s",
+                ),
+            )
             for author in unmapped
-        ] if may_map else [],
+        ]
+        if may_map
+        else [],
         "may_ask": caller.may(Capability.REQUEST_OPEN),
         "may_serve": caller.may(Capability.ENDPOINT_EDIT),
     }

@@ -17,9 +17,7 @@ class MappingIn(StrictSerializer):
 
     path = serializers.CharField(max_length=200, required=False, allow_blank=True)
     field = serializers.CharField(max_length=200, required=False, allow_null=True)
-    index = serializers.IntegerField(
-        min_value=0, max_value=10_000, required=False, allow_null=True
-    )
+    index = serializers.IntegerField(min_value=0, max_value=10_000, required=False, allow_null=True)
     positive_class = serializers.JSONField(
         required=False, allow_null=True, help_text="a class's place (number) or name (text)"
     )
@@ -34,14 +32,17 @@ class EndpointIn(StrictSerializer):
     mapping = MappingIn(required=False)
     input_columns = serializers.ListField(
         child=serializers.CharField(max_length=NAME, trim_whitespace=False),
-        required=False, max_length=1000,
+        required=False,
+        max_length=1000,
         help_text="columns to send, in order; the signature's inputs, when left out",
     )
     timeout_ms = serializers.IntegerField(min_value=100, max_value=120_000, required=False)
     max_batch_rows = serializers.IntegerField(min_value=1, max_value=10_000, required=False)
     secrets = serializers.DictField(
         child=serializers.CharField(max_length=8192, trim_whitespace=False),
-        required=False, write_only=True, help_text="headers sent with every call",
+        required=False,
+        write_only=True,
+        help_text="headers sent with every call",
     )
 
 
@@ -52,7 +53,10 @@ class SecretIn(StrictSerializer):
 
 class ProbeIn(StrictSerializer):
     rows = serializers.ListField(
-        child=serializers.DictField(), required=False, min_length=1, max_length=100,
+        child=serializers.DictField(),
+        required=False,
+        min_length=1,
+        max_length=100,
         help_text="rows to send; some of the version's dataset, when left out",
     )
 
@@ -68,9 +72,24 @@ class EndpointOut(serializers.ModelSerializer[Endpoint]):
     class Meta:
         model = Endpoint
         fields = [
-            "uid", "name", "model", "version", "url", "protocol", "mapping", "input_columns",
-            "timeout_ms", "max_batch_rows", "secret_headers", "state", "state_reason",
-            "probed_at", "probe_ms", "probe_detail", "created_at", "retired_at",
+            "uid",
+            "name",
+            "model",
+            "version",
+            "url",
+            "protocol",
+            "mapping",
+            "input_columns",
+            "timeout_ms",
+            "max_batch_rows",
+            "secret_headers",
+            "state",
+            "state_reason",
+            "probed_at",
+            "probe_ms",
+            "probe_detail",
+            "created_at",
+            "retired_at",
         ]
 
     def get_secret_headers(self, endpoint: Endpoint) -> list[str]:

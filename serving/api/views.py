@@ -78,7 +78,8 @@ class EndpointProbe(APIView):
         code = "ok"
         try:
             endpoints.probe(
-                caller=caller_of(request), endpoint=endpoint,
+                caller=caller_of(request),
+                endpoint=endpoint,
                 rows=given.validated_data.get("rows"),
             )
         except (EndpointUnavailable, EndpointRejected) as error:
@@ -96,9 +97,7 @@ class EndpointSecrets(APIView):
         endpoint = selectors.get_endpoint(caller_of(request).workspace, uid)
         given = shapes.SecretIn(data=request.data)
         given.is_valid(raise_exception=True)
-        endpoints.set_secret(
-            caller=caller_of(request), endpoint=endpoint, **given.validated_data
-        )
+        endpoints.set_secret(caller=caller_of(request), endpoint=endpoint, **given.validated_data)
         return Response(status=204)
 
 

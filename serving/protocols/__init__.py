@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from common.errors import Invalid
-from serving.protocols.base import WireProtocol
 from serving.protocols.mlflow import MLflow
+
+if TYPE_CHECKING:
+    from serving.protocols.base import WireProtocol
 
 PROTOCOLS: dict[str, WireProtocol] = {"mlflow": MLflow()}
 

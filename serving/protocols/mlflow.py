@@ -65,7 +65,8 @@ def _cell(row: Mapping[str, Any], column: str) -> Any:
         value = row[column]
     except KeyError:
         raise Invalid(
-            f"A row lacks the column “{column[:100]}”.", code="missing_column",
+            f"A row lacks the column “{column[:100]}”.",
+            code="missing_column",
             fields={"rows": [f"A row lacks the column “{column[:100]}”."]},
         ) from None
     if isinstance(value, np.generic):
@@ -79,13 +80,14 @@ def _cell(row: Mapping[str, Any], column: str) -> Any:
             return None
         if math.isinf(value):
             raise Invalid(
-                f"The column “{column[:100]}” holds an infinite number.", code="infinite_value",
+                f"The column “{column[:100]}” holds an infinite number.",
+                code="infinite_value",
                 fields={"rows": [f"The column “{column[:100]}” holds an infinite number."]},
             )
         return value
     if isinstance(value, (datetime, date)):
         # pandas' NaT is a datetime that equals not even itself.
-        return value.isoformat() if value == value else None  # noqa: PLR0124
+        return value.isoformat() if value == value else None
     raise Invalid(
         f"The column “{column[:100]}” holds a {type(value).__name__}, which no JSON cell is.",
         fields={"rows": [f"The column “{column[:100]}” holds no plain value."]},

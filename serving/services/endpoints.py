@@ -41,11 +41,25 @@ MAX_SECRETS = 10
 MAX_SECRET = 8192
 MAX_PROBE_ROWS = 100
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}\Z")
-_OURS = frozenset({
-    "accept", "accept-encoding", "connection", "content-encoding", "content-length",
-    "content-type", "expect", "host", "keep-alive", "proxy-authorization", "proxy-connection",
-    "te", "trailer", "transfer-encoding", "upgrade",
-})
+_OURS = frozenset(
+    {
+        "accept",
+        "accept-encoding",
+        "connection",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "expect",
+        "host",
+        "keep-alive",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
 
 
 def create(
@@ -100,8 +114,13 @@ def refusals_recorded(*, caller: Caller, name: str) -> Iterator[None]:
         yield
     except EndpointRefused as error:
         audit.refuse(
-            Action.ENDPOINT_REFUSED, actor=caller.actor, workspace=caller.workspace.slug,
-            object_type="endpoint", object_id="", object_name=name[:255], code=error.code,
+            Action.ENDPOINT_REFUSED,
+            actor=caller.actor,
+            workspace=caller.workspace.slug,
+            object_type="endpoint",
+            object_id="",
+            object_name=name[:255],
+            code=error.code,
             details={"host": str(error.extra.get("host", ""))},
         )
         raise
@@ -173,8 +192,12 @@ def retire(*, caller: Caller, endpoint: Endpoint) -> Endpoint:
     endpoint.secrets.all().delete()
     endpoint.refresh_from_db(fields=["retired_at"])
     audit.record(
-        Action.ENDPOINT_RETIRED, actor=caller.actor, workspace=endpoint.workspace.slug,
-        object_type="endpoint", object_id=str(endpoint.uid), object_name=endpoint.name,
+        Action.ENDPOINT_RETIRED,
+        actor=caller.actor,
+        workspace=endpoint.workspace.slug,
+        object_type="endpoint",
+        object_id=str(endpoint.uid),
+        object_name=endpoint.name,
     )
     transaction.on_commit(partial(endpoint_retired.send, Endpoint, endpoint=endpoint), robust=True)
     return endpoint
@@ -254,12 +277,21 @@ def _insert(endpoint: Endpoint, secrets: Mapping[str, str], caller: Caller) -> E
     endpoint.refresh_from_db(fields=["created_at"])
     version = endpoint.version
     audit.record(
-        Action.ENDPOINT_CREATED, actor=caller.actor, workspace=caller.workspace.slug,
-        object_type="endpoint", object_id=str(endpoint.uid), object_name=endpoint.name,
+        Action.ENDPOINT_CREATED,
+        actor=caller.actor,
+        workspace=caller.workspace.slug,
+        object_type="endpoint",
+        object_id=str(endpoint.uid),
+        object_name=endpoint.name,
         object_digest=version.release_digest,
-        after={"version": str(version), "host": _host(endpoint.url),
-               "protocol": endpoint.protocol, "mapping": endpoint.mapping,
-               "columns": len(endpoint.input_columns), "timeout_ms": endpoint.timeout_ms},
+        after={
+            "version": str(version),
+            "host": _host(endpoint.url),
+            "protocol": endpoint.protocol,
+            "mapping": endpoint.mapping,
+            "columns": len(endpoint.input_columns),
+            "timeout_ms": endpoint.timeout_ms,
+        },
     )
     for header, value in secrets.items():
         _keep_secret(endpoint, header, value, caller)
@@ -269,15 +301,20 @@ def _insert(endpoint: Endpoint, secrets: Mapping[str, str], caller: Caller) -> E
 def _keep_secret(endpoint: Endpoint, header: str, value: str, caller: Caller) -> None:
     header = header.lower()
     EndpointSecret.objects.update_or_create(
-        endpoint=endpoint, header=header,
+        endpoint=endpoint,
+        header=header,
         defaults={
             "ciphertext": sealed.encrypt(value, bound_to=binding(endpoint, header)),
             "updated_at": Now(),
         },
     )
     audit.record(
-        Action.SECRET_SET, actor=caller.actor, workspace=caller.workspace.slug,
-        object_type="endpoint", object_id=str(endpoint.uid), object_name=endpoint.name,
+        Action.SECRET_SET,
+        actor=caller.actor,
+        workspace=caller.workspace.slug,
+        object_type="endpoint",
+        object_id=str(endpoint.uid),
+        object_name=endpoint.name,
         details={"header": header},
     )
 
@@ -298,8 +335,10 @@ def _note_probe(
     if answer is not None:
         found.state, found.state_reason = Endpoint.State.READY, ""
         found.probe_ms = answer.latency_ms
-        detail |= {"scores": [float(score) for score in answer.scores[:10]],
-                   "answer": answer.raw_shape}
+        detail |= {
+            "scores": [float(score) for score in answer.scores[:10]],
+            "answer": answer.raw_shape,
+        }
     elif error is not None:
         found.state, found.state_reason = Endpoint.State.FAILING, error.message[:500]
         found.probe_ms = None
@@ -312,11 +351,18 @@ def _note_probe(
     for name in fields:
         setattr(endpoint, name, getattr(found, name))
     audit.record(
-        Action.ENDPOINT_PROBED, actor=caller.actor, workspace=endpoint.workspace.slug,
-        object_type="endpoint", object_id=str(endpoint.uid), object_name=endpoint.name,
+        Action.ENDPOINT_PROBED,
+        actor=caller.actor,
+        workspace=endpoint.workspace.slug,
+        object_type="endpoint",
+        object_id=str(endpoint.uid),
+        object_name=endpoint.name,
         after={"state": str(found.state)},
-        details={"rows": rows, "code": error.code if error is not None else "ok",
-                 "ms": round(found.probe_ms) if found.probe_ms is not None else None},
+        details={
+            "rows": rows,
+            "code": error.code if error is not None else "ok",
+            "ms": round(found.probe_ms) if found.probe_ms is not None else None,
+        },
     )
     if answer is not None and not was_ready:
         transaction.on_commit(

@@ -1,4 +1,4 @@
-"""Asking an endpoint for scores, now, through the control client. Traffic goes by ``traffic.py``."""
+"""Asking an endpoint for scores, now, by the control client. Traffic goes by ``traffic.py``."""
 
 from __future__ import annotations
 
@@ -52,8 +52,13 @@ def joined(parts: Sequence[Prediction]) -> Prediction:
 def _call(wire: Wire, rows: Sequence[Mapping[str, Any]]) -> Prediction:
     try:
         response = client.request(
-            "POST", wire.url, workspace=wire.workspace, headers=wire.headers,
-            content=wire.body(rows), deadline_s=wire.deadline_s, max_bytes=MAX_ANSWER_BYTES,
+            "POST",
+            wire.url,
+            workspace=wire.workspace,
+            headers=wire.headers,
+            content=wire.body(rows),
+            deadline_s=wire.deadline_s,
+            max_bytes=MAX_ANSWER_BYTES,
             purpose="serving.predict",
         )
     except OUTBOUND_ERRORS as error:

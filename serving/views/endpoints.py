@@ -78,16 +78,16 @@ class EndpointCreateView(CallerMixin, TemplateView):
             return self.render_to_response({"form": form, "version": version}, status=422)
         try:
             with endpoints.refusals_recorded(caller=self.caller, name=form.cleaned_data["name"]):
-                endpoint = endpoints.create(
-                    caller=self.caller, version=version, **form.content()
-                )
+                endpoint = endpoints.create(caller=self.caller, version=version, **form.content())
         except DomainError as error:
             error.fields = {_FIELDS.get(key, key): it for key, it in error.fields.items()}
             problem = put_beside(form, error)
             return self.render_to_response(
                 {"form": form, "version": version, "problem": problem}, status=409
             )
-        messages.success(request, f"{endpoint.name} is added. Probe it: nothing was sent there yet.")
+        messages.success(
+            request, f"{endpoint.name} is added. Probe it: nothing was sent there yet."
+        )
         return redirect("serving:endpoint-detail", uid=endpoint.uid)
 
     def _version(self, name: str, number: int) -> Any:
@@ -101,9 +101,7 @@ class VersionEndpointsView(CallerMixin, TemplateView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         version = found_or_404(
-            lambda: registry.get_version(
-                self.caller.workspace, kwargs["name"], kwargs["number"]
-            )
+            lambda: registry.get_version(self.caller.workspace, kwargs["name"], kwargs["number"])
         )
         return {"version": version, "endpoints": list(selectors.endpoints_of(version)[:PAGE])}
 
@@ -138,9 +136,7 @@ def retire(request: Any, uid: UUID) -> HttpResponse:
 
 
 def _endpoint(holder: Any, uid: UUID) -> Endpoint:
-    endpoint: Endpoint = found_or_404(
-        lambda: selectors.get_endpoint(holder.caller.workspace, uid)
-    )
+    endpoint: Endpoint = found_or_404(lambda: selectors.get_endpoint(holder.caller.workspace, uid))
     return endpoint
 
 

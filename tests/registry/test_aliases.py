@@ -65,7 +65,10 @@ def test_moves_keep_their_history(caller, model, recorded_actions):
     assert rows[2].ended_at == rows[1].started_at
     assert rows[1].ended_at <= rows[0].started_at
     assert recorded_actions() == [
-        Action.ALIAS_MOVED, Action.ALIAS_MOVED, Action.ALIAS_REMOVED, Action.ALIAS_MOVED,
+        Action.ALIAS_MOVED,
+        Action.ALIAS_MOVED,
+        Action.ALIAS_REMOVED,
+        Action.ALIAS_MOVED,
     ]
 
 
@@ -106,7 +109,9 @@ def test_an_alias_stands_on_its_own_models_versions(caller, model):
 def test_a_viewer_moves_nothing(caller_for, model):
     with pytest.raises(NotAllowed):
         aliases.move(
-            caller=caller_for("viewer"), model=model, name="a",
+            caller=caller_for("viewer"),
+            model=model,
+            name="a",
             version=ModelVersionFactory(model=model),
         )
 

@@ -38,20 +38,32 @@ def url(route, /, **kwargs):
 def test_register_a_model_a_version_and_read_them_back(builder, recorded_actions):
     made = builder.post(
         url("model-list"),
-        {"name": "credit risk ä", "purpose": "Loans.", "kind": "binary", "tier": 1,
-         "tags": {"team": "retail"}},
+        {
+            "name": "credit risk ä",
+            "purpose": "Loans.",
+            "kind": "binary",
+            "tier": 1,
+            "tags": {"team": "retail"},
+        },
     )
     assert made.status_code == 201, made.json()
     answer = builder.post(
         url("version-list", name="credit risk ä"),
         {
             "artifacts": [{"name": "model.onnx", "sha256": SHA, "size": 5}],
-            "source": "s3://bucket/run/7", "run_id": "7", "git_commit": "CAFE",
-            "git_authors": ["who@example.org"], "decision_threshold": 0.4,
+            "source": "s3://bucket/run/7",
+            "run_id": "7",
+            "git_commit": "CAFE",
+            "git_authors": ["who@example.org"],
+            "decision_threshold": 0.4,
             "signature": {"inputs": [{"name": "x", "type": "double", "required": True}]},
-            "consumption": "online", "image": "img", "features": "f@1",
+            "consumption": "online",
+            "image": "img",
+            "features": "f@1",
             "training": {"from": "2026-01-01", "to": "2026-03-21", "rows": 100},
-            "reported_metrics": {"auc": 0.7}, "description": "First.", "tags": {"a": "b"},
+            "reported_metrics": {"auc": 0.7},
+            "description": "First.",
+            "tags": {"a": "b"},
         },
     )
 
@@ -61,7 +73,8 @@ def test_register_a_model_a_version_and_read_them_back(builder, recorded_actions
     assert body["release"]["training"] == {"from": "2026-01-01", "to": "2026-03-21", "rows": 100}
     assert body["digest"].startswith("sha256:")
     assert {(it["role"], it["person"] is None) for it in body["authors"]} == {
-        ("registered", False), ("git_author", True),
+        ("registered", False),
+        ("git_author", True),
     }
     listed = builder.get(url("model-list")).json()["results"]
     assert [(it["name"], it["versions_count"], it["latest_version"]) for it in listed] == [
@@ -109,9 +122,7 @@ BAD_MODELS = {
 def test_bad_models_are_refused_in_words(case, builder, recorded_actions):
     body, status, field = BAD_MODELS[case]
     if isinstance(body, bytes):
-        answer = builder.generic(
-            "POST", url("model-list"), body, content_type="application/json"
-        )
+        answer = builder.generic("POST", url("model-list"), body, content_type="application/json")
     else:
         answer = builder.post(url("model-list"), body)
 
@@ -131,7 +142,10 @@ def test_a_name_of_percents_is_only_a_name(builder):
 
 BAD_VERSIONS = {
     "unknown field": ({"artifact": []}, "artifact"),
-    "unknown inner field": ({"artifacts": [{"name": "a", "sha256": SHA, "path": "/"}]}, "artifacts"),
+    "unknown inner field": (
+        {"artifacts": [{"name": "a", "sha256": SHA, "path": "/"}]},
+        "artifacts",
+    ),
     "sha": ({"artifacts": [{"name": "a", "sha256": "xyz"}]}, "artifacts"),
     "twice": ({"artifacts": [{"name": "a", "sha256": SHA}] * 2}, "artifacts"),
     "dataset": ({"datasets": [{"name": "nope"}]}, "datasets"),
@@ -243,7 +257,11 @@ def test_a_protected_alias_cannot_be_taken_off(builder, model, recorded_actions)
 def test_change_a_model(builder, model):
     answer = builder.patch(url("model-detail", name=model.name), {"tier": 3, "tags": {"a": "b"}})
 
-    assert (answer.status_code, answer.json()["tier"], answer.json()["tags"]) == (200, 3, {"a": "b"})
+    assert (answer.status_code, answer.json()["tier"], answer.json()["tags"]) == (
+        200,
+        3,
+        {"a": "b"},
+    )
     refused = builder.patch(url("model-detail", name=model.name), {"name": "other"})
     assert refused.status_code == 400
 
@@ -287,7 +305,8 @@ def table():
 
 def test_upload_a_dataset(builder, storage):
     answer = builder.post(
-        url("dataset-list"), {"name": "holdout", "file": table(), "label_column": "y"},
+        url("dataset-list"),
+        {"name": "holdout", "file": table(), "label_column": "y"},
         format="multipart",
     )
 

@@ -69,7 +69,7 @@ def test_parquet_is_stored_by_its_digest_and_read_back(caller, recorded_actions)
 
 
 def test_csv_is_stored_as_it_came_and_as_parquet(caller):
-    raw = b"id,x,day,note\r\n1,0.5,2024-01-01,\"a, b\"\r\n2,,2024-01-02,\r\n"
+    raw = b'id,x,day,note\r\n1,0.5,2024-01-01,"a, b"\r\n2,,2024-01-02,\r\n'
 
     dataset = upload(caller, io.BytesIO(raw), id_column="id", time_column="day")
 
@@ -126,7 +126,9 @@ BAD = {
     "duplicate columns": (b"a,a\n1,2\n", {}, "duplicate_columns", "file"),
     "duplicate parquet columns": (
         parquet(pa.Table.from_arrays([pa.array([1])] * 2, ["a", "a"])).getvalue(),
-        {}, "duplicate_columns", "file",
+        {},
+        "duplicate_columns",
+        "file",
     ),
     "ragged": (b"a,b\n1,2\n3\n", {}, "unreadable_csv", "file"),
     "not utf-8": ("a,b\nä,1\n".encode("latin-1"), {}, "not_utf8", "file"),
@@ -137,7 +139,9 @@ BAD = {
     "control characters": (b"a,\x1b[31m\n1,2\n", {}, "bad_column_name", "file"),
     "wide": (
         parquet(pa.table({f"c{n}": [1] for n in range(1001)})).getvalue(),
-        {}, "too_many_columns", "file",
+        {},
+        "too_many_columns",
+        "file",
     ),
     "no label": (b"a,b\n1,2\n", {"label_column": "y"}, "no_such_column", "label_column"),
     "empty label": (b"a,y\n1,\n2,\n", {"label_column": "y"}, "empty_label", "label_column"),
@@ -257,8 +261,14 @@ def test_the_database_keeps_a_datasets_content():
     dataset = DatasetFactory()
     rows = Dataset.objects.filter(pk=dataset.pk)
 
-    for change in ({"digest": "x"}, {"rows": 2}, {"columns": []}, {"table_name": "x"},
-                   {"label_column": "y"}, {"state": "failed"}):
+    for change in (
+        {"digest": "x"},
+        {"rows": 2},
+        {"columns": []},
+        {"table_name": "x"},
+        {"label_column": "y"},
+        {"state": "failed"},
+    ):
         with pytest.raises(IntegrityError, match="does not change"), transaction.atomic():
             rows.update(**change)
     with pytest.raises(IntegrityError, match="never deleted"), transaction.atomic():
@@ -279,10 +289,12 @@ def test_the_profile_says_what_a_reference_says(caller):
 
 
 def test_nearly_unique_text_and_rare_values_are_not_kept(caller):
-    table = pa.table({
-        "name": [f"person {n}" for n in range(40)],
-        "town": ["Ulm"] * 37 + ["Bonn", "Köln", "Trier"],
-    })
+    table = pa.table(
+        {
+            "name": [f"person {n}" for n in range(40)],
+            "town": ["Ulm"] * 37 + ["Bonn", "Köln", "Trier"],
+        }
+    )
 
     name, town = upload(caller, parquet(table)).columns
 
@@ -295,8 +307,15 @@ def test_nearly_unique_text_and_rare_values_are_not_kept(caller):
 
 @pytest.mark.parametrize(
     ("value", "low", "high"),
-    [(1234.5, 1230, 1240), (-1234.5, -1240, -1230), (0.7, 0.7, 0.7), (0, 0, 0), (999.9, 999, 1000),
-     (1e-9, 1e-9, 1e-9), (123456, 123000, 124000)],
+    [
+        (1234.5, 1230, 1240),
+        (-1234.5, -1240, -1230),
+        (0.7, 0.7, 0.7),
+        (0, 0, 0),
+        (999.9, 999, 1000),
+        (1e-9, 1e-9, 1e-9),
+        (123456, 123000, 124000),
+    ],
 )
 def test_ends_are_rounded_outwards(value, low, high):
     assert columns.outwards(value, down=True) == pytest.approx(low, rel=1e-12)

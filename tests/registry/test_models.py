@@ -108,7 +108,10 @@ def test_what_is_not_there_is_not_found(workspace, name):
 
 def test_search_finds_by_name_purpose_owner_and_tag(workspace):
     wanted = RegisteredModelFactory(
-        workspace=workspace, name="alpha", purpose="Loans", tags={"team": "retail"},
+        workspace=workspace,
+        name="alpha",
+        purpose="Loans",
+        tags={"team": "retail"},
         owner=UserFactory(name="Ada Lovelace"),
     )
     RegisteredModelFactory(workspace=workspace, name="other")

@@ -5,7 +5,8 @@ from registry.names import insist_alias, insist_name, insist_tags, why_not_a_nam
 
 
 @pytest.mark.parametrize(
-    "name", ["credit-risk", "Kredit Übersicht 7", "%2e%2e", "a.b", "+new", "模型", "x" * 255, "a:b?c#d"]
+    "name",
+    ["credit-risk", "Kredit Übersicht 7", "%2e%2e", "a.b", "+new", "模型", "x" * 255, "a:b?c#d"],
 )
 def test_what_can_be_read_in_one_line_is_a_name(name):
     assert why_not_a_name(name) is None
@@ -14,8 +15,23 @@ def test_what_can_be_read_in_one_line_is_a_name(name):
 @pytest.mark.parametrize(
     "name",
     [
-        "", " ", "a ", " a", ".", "..", "a/b", "../../etc/passwd", "a\\b", "a\x00b", "a\nb", "\x1b[31m",
-        "abc\u202ecba", "zero\u200bwidth", "x" * 256, "x" * 10_000_000, "\ud800",
+        "",
+        " ",
+        "a ",
+        " a",
+        ".",
+        "..",
+        "a/b",
+        "../../etc/passwd",
+        "a\\b",
+        "a\x00b",
+        "a\nb",
+        "\x1b[31m",
+        "abc\u202ecba",
+        "zero\u200bwidth",
+        "x" * 256,
+        "x" * 10_000_000,
+        "\ud800",
     ],
     ids=lambda name: repr(name[:12]),
 )
@@ -31,7 +47,9 @@ def test_one_look_is_one_name():
     assert insist_name("Cafe\u0301") == insist_name("Café")
 
 
-@pytest.mark.parametrize("alias", ["latest", "LATEST", "v7", "V12", "", "-a", "a b", "a/b", "x" * 256])
+@pytest.mark.parametrize(
+    "alias", ["latest", "LATEST", "v7", "V12", "", "-a", "a b", "a/b", "x" * 256]
+)
 def test_an_alias_never_looks_like_a_version(alias):
     with pytest.raises(Invalid):
         insist_alias(alias)

@@ -70,8 +70,12 @@ def test_the_inventorys_sentence_is_counted_and_leads_on(builder, workspace):
 def test_the_inventory_as_it_was(builder, workspace):
     version = ModelVersionFactory(model__workspace=workspace)
     now = datetime.now(UTC)
-    AliasFactory(version=version, name="champion", started_at=now - timedelta(days=10),
-                 ended_at=now - timedelta(days=5))
+    AliasFactory(
+        version=version,
+        name="champion",
+        started_at=now - timedelta(days=10),
+        ended_at=now - timedelta(days=5),
+    )
     RegisteredModel.objects.update(created_at=now - timedelta(days=20))
 
     def live(days):
@@ -183,8 +187,13 @@ def test_an_administrator_maps_an_author(client_for, workspace, person, recorded
 
 def test_add_and_change_a_model_by_hand(builder, person, recorded_actions):
     owner = person("model_owner")
-    form = {"name": "credit risk", "purpose": "Loans.", "kind": "binary", "tier": "1",
-            "owner": owner.pk}
+    form = {
+        "name": "credit risk",
+        "purpose": "Loans.",
+        "kind": "binary",
+        "tier": "1",
+        "owner": owner.pk,
+    }
 
     made = builder.post(url("model-create"), form)
     again = builder.post(url("model-create"), form)
@@ -201,10 +210,17 @@ def test_add_and_change_a_model_by_hand(builder, person, recorded_actions):
 @pytest.mark.parametrize(
     ("change", "status"),
     [
-        ({"name": ""}, 422), ({"name": "a\x00b"}, 422), ({"name": "x" * 300}, 422),
-        ({"name": "../../etc/passwd"}, 409), ({"name": " a"}, 409), ({"name": "a\u202eb"}, 409),
-        ({"tier": "9"}, 422), ({"kind": "oracle"}, 422), ({"owner": "1e9"}, 422),
-        ({"owner": "99999999999999999999"}, 422), ({"purpose": "x" * 10_001}, 422),
+        ({"name": ""}, 422),
+        ({"name": "a\x00b"}, 422),
+        ({"name": "x" * 300}, 422),
+        ({"name": "../../etc/passwd"}, 409),
+        ({"name": " a"}, 409),
+        ({"name": "a\u202eb"}, 409),
+        ({"tier": "9"}, 422),
+        ({"kind": "oracle"}, 422),
+        ({"owner": "1e9"}, 422),
+        ({"owner": "99999999999999999999"}, 422),
+        ({"purpose": "x" * 10_001}, 422),
     ],
 )
 def test_a_bad_form_is_shown_again_with_what_is_wrong(change, status, builder, person):
@@ -220,8 +236,10 @@ def test_a_bad_form_is_shown_again_with_what_is_wrong(change, status, builder, p
 
 
 VERSION = {
-    "artifacts": "model.onnx " + "a" * 64 + " 5\n", "consumption": "online",
-    "decision_threshold": "0.5", "git_authors": "who@example.org\n\n",
+    "artifacts": "model.onnx " + "a" * 64 + " 5\n",
+    "consumption": "online",
+    "decision_threshold": "0.5",
+    "git_authors": "who@example.org\n\n",
     "signature": '{"inputs": [{"name": "x", "type": "double"}]}',
     "reported_metrics": "auc = 0.7\n",
 }
@@ -249,13 +267,21 @@ def test_register_a_version_by_hand(builder, workspace):
 @pytest.mark.parametrize(
     "change",
     [
-        {"artifacts": "model.onnx"}, {"artifacts": "model.onnx abc 5"},
-        {"artifacts": "model.onnx " + "a" * 64 + " many"}, {"decision_threshold": "nan"},
-        {"decision_threshold": "inf"}, {"signature": "{"}, {"signature": "[]"},
-        {"signature": '{"inputs": [1]}'}, {"signature": '{"inputs": [], "x": []}'},
+        {"artifacts": "model.onnx"},
+        {"artifacts": "model.onnx abc 5"},
+        {"artifacts": "model.onnx " + "a" * 64 + " many"},
+        {"decision_threshold": "nan"},
+        {"decision_threshold": "inf"},
+        {"signature": "{"},
+        {"signature": "[]"},
+        {"signature": '{"inputs": [1]}'},
+        {"signature": '{"inputs": [], "x": []}'},
         {"signature": '{"inputs": [{"name": "a\\u0000", "type": "x"}]}'},
-        {"reported_metrics": "auc"}, {"reported_metrics": "auc = good"},
-        {"reported_metrics": "auc = nan"}, {"consumption": "x"}, {"training": ["1", "999999"]},
+        {"reported_metrics": "auc"},
+        {"reported_metrics": "auc = good"},
+        {"reported_metrics": "auc = nan"},
+        {"consumption": "x"},
+        {"training": ["1", "999999"]},
         {"source": "a\x00"},
     ],
 )
@@ -278,7 +304,10 @@ def test_upload_a_dataset_by_hand(builder, recorded_actions):
 
     assert made.headers["Location"] == url("dataset-detail", name="holdout")
     text = text_of(builder.get(made.headers["Location"]))
-    assert "<strong>2 rows</strong> of 2 columns, none of them missing a value. The label is y." in text
+    assert (
+        "<strong>2 rows</strong> of 2 columns, none of them missing a value. The label is y."
+        in text
+    )
     assert recorded_actions() == [Action.DATASET_UPLOADED]
 
 
@@ -310,16 +339,35 @@ def test_the_upload_still_checks_the_csrf_token(client_for):
 
 def test_a_datasets_page_shows_gaps_and_a_failed_one_its_reason(builder, workspace):
     full = DatasetFactory(
-        workspace=workspace, rows=4, label_column="y",
+        workspace=workspace,
+        rows=4,
+        label_column="y",
         columns=[
-            {"name": "y", "type": "integer", "nulls": 1, "distinct": 2, "min": 0.0, "max": 1.0,
-             "mean": 0.5, "std": 0.5, "top": [[0, 2]], "other": 1,
-             "histogram": {"edges": [0, 0.5, 1], "counts": [2, 1]}},
-            {"name": "note", "type": "text", "nulls": 0, "distinct": None,
-             "length": {"min": 1, "max": 9, "mean": 3.0}},
+            {
+                "name": "y",
+                "type": "integer",
+                "nulls": 1,
+                "distinct": 2,
+                "min": 0.0,
+                "max": 1.0,
+                "mean": 0.5,
+                "std": 0.5,
+                "top": [[0, 2]],
+                "other": 1,
+                "histogram": {"edges": [0, 0.5, 1], "counts": [2, 1]},
+            },
+            {
+                "name": "note",
+                "type": "text",
+                "nulls": 0,
+                "distinct": None,
+                "length": {"min": 1, "max": 9, "mean": 3.0},
+            },
         ],
     )
-    failed = DatasetFactory(workspace=workspace, state="failed", state_reason="Columns stand twice.")
+    failed = DatasetFactory(
+        workspace=workspace, state="failed", state_reason="Columns stand twice."
+    )
 
     text = text_of(builder.get(url("dataset-detail", name=full.name)))
     assert "1 column has missing values" in text
@@ -353,8 +401,13 @@ def test_pages_ask_as_often_for_twelve_rows_as_for_two(builder, workspace):
 
 @pytest.mark.parametrize("name", ["nope", "%00", "..%5c..", "x" * 3000])
 def test_odd_names_in_addresses_are_404(name, builder):
-    for place in (f"/models/{name}/", f"/datasets/{name}/", f"/models/{name}/edit/",
-                  f"/models/{name}/versions/1/", f"/models/{name}/new-version/"):
+    for place in (
+        f"/models/{name}/",
+        f"/datasets/{name}/",
+        f"/models/{name}/edit/",
+        f"/models/{name}/versions/1/",
+        f"/models/{name}/new-version/",
+    ):
         assert builder.get(place).status_code == 404
 
 

@@ -86,7 +86,9 @@ def test_everybody_who_shaped_it_is_an_author(caller, model, person):
     known = person("validator", email="git@example.org")
 
     version = versions.register(
-        caller=caller, model=model, run_user="cluster-7",
+        caller=caller,
+        model=model,
+        run_user="cluster-7",
         release=release(git_authors=["GIT@example.org", "stranger@example.org"]),
     )
 
@@ -107,7 +109,10 @@ def test_an_unmapped_author_is_mapped_once_by_an_administrator(caller_for, perso
 
     with pytest.raises(NotAllowed):
         versions.map_author(
-            caller=caller_for("model_owner"), version=author.version, identity="x@y.z", user=somebody
+            caller=caller_for("model_owner"),
+            version=author.version,
+            identity="x@y.z",
+            user=somebody,
         )
     versions.map_author(caller=admin, version=author.version, identity="x@y.z", user=somebody)
     with pytest.raises(Conflict):
@@ -125,7 +130,8 @@ def test_datasets_and_components_go_in_by_their_digest(caller, model, workspace)
     part = ModelVersionFactory(model__workspace=workspace, model__name="part")
 
     version = versions.register(
-        caller=caller, model=model,
+        caller=caller,
+        model=model,
         release=release(
             datasets=[{"name": "train", "use": "training"}],
             components=[{"model": "part", "version": 1}],
@@ -177,9 +183,7 @@ def test_a_reported_metric_is_a_finite_number(caller, model, value):
 
 def test_a_machine_without_a_person_behind_it_registers_nothing(model, workspace):
     with pytest.raises(NotAllowed, match="person"):
-        versions.register(
-            caller=Caller.system("test", workspace), model=model, release=release()
-        )
+        versions.register(caller=Caller.system("test", workspace), model=model, release=release())
 
 
 def test_what_is_said_about_a_version_may_change(caller, workspace, recorded_actions):
@@ -190,7 +194,9 @@ def test_what_is_said_about_a_version_may_change(caller, workspace, recorded_act
 
     version.refresh_from_db()
     assert (version.tags, version.description, version.release_digest) == (
-        {"a": "b"}, "Better.", digest,
+        {"a": "b"},
+        "Better.",
+        digest,
     )
     assert recorded_actions() == [Action.VERSION_TAGGED]
 
@@ -198,9 +204,15 @@ def test_what_is_said_about_a_version_may_change(caller, workspace, recorded_act
 @pytest.mark.parametrize(
     "change",
     [
-        {"release": {}}, {"release_digest": "sha256:" + "0" * 64}, {"number": 9},
-        {"decision_threshold": 0.6}, {"decision_threshold": None}, {"source": "x"},
-        {"signature": {}}, {"reported_metrics": {"auc": 1.0}}, {"git_commit": "x"},
+        {"release": {}},
+        {"release_digest": "sha256:" + "0" * 64},
+        {"number": 9},
+        {"decision_threshold": 0.6},
+        {"decision_threshold": None},
+        {"source": "x"},
+        {"signature": {}},
+        {"reported_metrics": {"auc": 1.0}},
+        {"git_commit": "x"},
     ],
     ids=lambda change: next(iter(change)),
 )
@@ -211,7 +223,9 @@ def test_the_database_refuses_another_content(change):
         ModelVersion.objects.filter(pk=version.pk).update(**change)
 
 
-@pytest.mark.parametrize("factory", [ModelVersionFactory, VersionAuthorFactory, VersionDatasetFactory])
+@pytest.mark.parametrize(
+    "factory", [ModelVersionFactory, VersionAuthorFactory, VersionDatasetFactory]
+)
 def test_the_database_deletes_no_history(factory):
     row = factory()
 

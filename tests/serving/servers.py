@@ -121,7 +121,7 @@ async def drip(call: Call) -> None:
 
 
 async def break_off(call: Call) -> None:
-    call.raw(b"HTTP/1.1 200 X\r\ncontent-length: 1000\r\n\r\n{\"predic")
+    call.raw(b'HTTP/1.1 200 X\r\ncontent-length: 1000\r\n\r\n{"predic')
     await call.out.drain()
     call.out.transport.abort()
 

@@ -34,7 +34,10 @@ def test_register_probe_and_retire(builder, version, server, recorded_actions):
     assert body["secret_headers"] == ["authorization"]
     assert "hunter2" not in made.content.decode()
     assert body["mapping"] == {
-        "path": "predictions", "field": None, "index": 1, "positive_class": 1,
+        "path": "predictions",
+        "field": None,
+        "index": 1,
+        "positive_class": 1,
     }
 
     probed = builder.post(url("endpoint-probe", uid=body["uid"]), {}).json()
@@ -47,7 +50,10 @@ def test_register_probe_and_retire(builder, version, server, recorded_actions):
     assert builder.post(url("endpoint-retire", uid=body["uid"])).json()["retired_at"]
     assert builder.post(url("endpoint-probe", uid=body["uid"]), {}).status_code == 409
     assert recorded_actions() == [
-        Action.ENDPOINT_CREATED, Action.SECRET_SET, Action.ENDPOINT_PROBED, Action.SECRET_SET,
+        Action.ENDPOINT_CREATED,
+        Action.SECRET_SET,
+        Action.ENDPOINT_PROBED,
+        Action.SECRET_SET,
         Action.ENDPOINT_RETIRED,
     ]
 
@@ -119,8 +125,12 @@ def test_bad_probe_rows_are_refused(rows, builder, endpoint, server):
 def test_another_workspaces_endpoint_is_not_found(builder):
     endpoint = EndpointFactory()
 
-    for method, route in (("get", "endpoint-detail"), ("post", "endpoint-probe"),
-                          ("post", "endpoint-retire"), ("post", "endpoint-secrets")):
+    for method, route in (
+        ("get", "endpoint-detail"),
+        ("post", "endpoint-probe"),
+        ("post", "endpoint-retire"),
+        ("post", "endpoint-secrets"),
+    ):
         assert getattr(builder, method)(url(route, uid=endpoint.uid)).status_code == 404
 
 

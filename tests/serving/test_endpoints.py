@@ -297,8 +297,14 @@ def test_the_database_keeps_what_evidence_was_measured_through():
     endpoint = EndpointFactory()
     rows = Endpoint.objects.filter(pk=endpoint.pk)
 
-    for change in ({"url": "http://elsewhere/"}, {"mapping": {}}, {"input_columns": []},
-                   {"version": ModelVersionFactory()}, {"name": "x"}, {"protocol": "x"}):
+    for change in (
+        {"url": "http://elsewhere/"},
+        {"mapping": {}},
+        {"input_columns": []},
+        {"version": ModelVersionFactory()},
+        {"name": "x"},
+        {"protocol": "x"},
+    ):
         with pytest.raises(IntegrityError, match="does not change"), transaction.atomic():
             rows.update(**change)
     with pytest.raises(IntegrityError, match="never deleted"), transaction.atomic():

@@ -84,9 +84,18 @@ def test_what_is_no_json_is_refused(body):
 @pytest.mark.parametrize(
     "bad",
     [
-        {"pth": "x"}, {"path": 3}, {"path": "x" * 201}, {"field": ""}, {"field": 1}, {"index": -1},
-        {"index": True}, {"index": "0"}, {"positive_class": 0.5}, {"positive_class": True},
-        {"positive_class": []}, {"x" * 10_000: 1},
+        {"pth": "x"},
+        {"path": 3},
+        {"path": "x" * 201},
+        {"field": ""},
+        {"field": 1},
+        {"index": -1},
+        {"index": True},
+        {"index": "0"},
+        {"positive_class": 0.5},
+        {"positive_class": True},
+        {"positive_class": []},
+        {"x" * 10_000: 1},
     ],
     ids=lambda bad: repr(bad)[:30],
 )

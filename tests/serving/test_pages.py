@@ -23,8 +23,15 @@ def builder(client_for):
 
 
 def form(server, **fields):
-    return {"name": "e", "url": server.url, "path": "predictions", "input_columns": "x\n",
-            "timeout_ms": "500", "max_batch_rows": "100", **fields}
+    return {
+        "name": "e",
+        "url": server.url,
+        "path": "predictions",
+        "input_columns": "x\n",
+        "timeout_ms": "500",
+        "max_batch_rows": "100",
+        **fields,
+    }
 
 
 def test_add_an_endpoint_and_probe_it(builder, version, server, recorded_actions):
@@ -49,7 +56,10 @@ def test_add_an_endpoint_and_probe_it(builder, version, server, recorded_actions
     builder.post(url("endpoint-retire", uid=endpoint.uid))
     assert builder.post(url("endpoint-probe", uid=endpoint.uid)).status_code == 409
     assert recorded_actions() == [
-        Action.ENDPOINT_CREATED, Action.SECRET_SET, Action.ENDPOINT_PROBED, Action.ENDPOINT_PROBED,
+        Action.ENDPOINT_CREATED,
+        Action.SECRET_SET,
+        Action.ENDPOINT_PROBED,
+        Action.ENDPOINT_PROBED,
         Action.ENDPOINT_RETIRED,
     ]
 
@@ -57,10 +67,17 @@ def test_add_an_endpoint_and_probe_it(builder, version, server, recorded_actions
 @pytest.mark.parametrize(
     ("fields", "status"),
     [
-        ({"url": "http://169.254.169.254/"}, 409), ({"url": "http://10.0.0.1/"}, 409),
-        ({"url": "nonsense"}, 409), ({"url": ""}, 422), ({"name": "a/b"}, 409),
-        ({"name": "a\x00"}, 422), ({"index": "-1"}, 422), ({"timeout_ms": "1"}, 422),
-        ({"input_columns": ""}, 422), ({"input_columns": "a\na"}, 409), ({"header": "X-Key"}, 422),
+        ({"url": "http://169.254.169.254/"}, 409),
+        ({"url": "http://10.0.0.1/"}, 409),
+        ({"url": "nonsense"}, 409),
+        ({"url": ""}, 422),
+        ({"name": "a/b"}, 409),
+        ({"name": "a\x00"}, 422),
+        ({"index": "-1"}, 422),
+        ({"timeout_ms": "1"}, 422),
+        ({"input_columns": ""}, 422),
+        ({"input_columns": "a\na"}, 409),
+        ({"header": "X-Key"}, 422),
         ({"header": "Host", "secret": "x"}, 409),
     ],
 )

@@ -77,10 +77,13 @@ MISBEHAVIOUR = {
     "204": (servers.fixed(b"", status=204), REJECTED, "http_204"),
     "redirects": (
         servers.fixed(b"", status=302, headers={"location": "http://169.254.169.254/"}),
-        REJECTED, "redirected",
+        REJECTED,
+        "redirected",
     ),
     "redirects for good": (
-        servers.fixed(b"", status=308, headers={"location": "/elsewhere"}), REJECTED, "redirected",
+        servers.fixed(b"", status=308, headers={"location": "/elsewhere"}),
+        REJECTED,
+        "redirected",
     ),
     "is endless": (servers.endless, REJECTED, "too_large"),
     "html": (servers.fixed(b"<html></html>"), REJECTED, "bad_json"),
@@ -124,9 +127,13 @@ def test_mlflows_own_code_is_kept_and_its_message_is_not(endpoint, server):
 @pytest.mark.parametrize(
     "url",
     [
-        "http://169.254.169.254/latest/meta-data", "http://127.0.0.1:1/invocations",
-        "http://[::1]:5432/", "http://10.0.0.1/invocations", "http://[::ffff:127.0.0.1]/",
-        "http://0.0.0.0/invocations", "http://2130706433/",
+        "http://169.254.169.254/latest/meta-data",
+        "http://127.0.0.1:1/invocations",
+        "http://[::1]:5432/",
+        "http://10.0.0.1/invocations",
+        "http://[::ffff:127.0.0.1]/",
+        "http://0.0.0.0/invocations",
+        "http://2130706433/",
     ],
 )
 def test_an_address_is_checked_again_when_it_is_dialled(ask, url, version):
@@ -163,8 +170,14 @@ def test_a_row_that_cannot_be_sent_is_our_mistake(ask, row, endpoint, server):
 def test_values_of_tables_become_json(version, server):
     server.handler = servers.fixed({"predictions": [1.0]})
     values = {
-        "a": np.float32(0.5), "b": np.int64(7), "c": math.nan, "d": None, "e": Decimal("0.25"),
-        "f": datetime(2026, 1, 2, tzinfo=UTC), "g": np.bool_(True), "h": "ä",
+        "a": np.float32(0.5),
+        "b": np.int64(7),
+        "c": math.nan,
+        "d": None,
+        "e": Decimal("0.25"),
+        "f": datetime(2026, 1, 2, tzinfo=UTC),
+        "g": np.bool_(True),
+        "h": "ä",
     }
     endpoint = EndpointFactory(version=version, url=server.url, input_columns=list(values))
 

@@ -58,8 +58,7 @@ def test_batches_before_a_failure_are_yielded(endpoint, server):
     seen = []
 
     with pytest.raises(EndpointUnavailable):
-        for index, _ in score_batches(endpoint, BATCHES, concurrency=2):
-            seen.append(index)
+        seen.extend(index for index, _ in score_batches(endpoint, BATCHES, concurrency=2))
 
     assert seen == [0, 1, 2]
 
