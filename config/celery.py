@@ -38,9 +38,19 @@ def _dispatch_in_workers(sender: Celery, **_: object) -> None:
 
 
 @signals.worker_init.connect
-def _without_pool(**_: object) -> None:
-    """A pool's threads do not survive the fork into the worker's children."""
+def _prepare_connections(**_: object) -> None:
+    """How a worker's database connections differ from the web's.
+
+    No pool: its threads do not survive the fork into the worker's children. And no transaction
+    idles past a lease: a stopped or hung worker would keep its job's row locked, so that nobody
+    could take the job over; PostgreSQL ends it instead.
+    """
+    from django.conf import settings
     from django.db import connections
 
+    idle_ms = int(settings.JOB_LEASE_SECONDS * 1000)
     for alias in connections:
-        connections.settings[alias]["OPTIONS"].pop("pool", None)
+        options = connections.settings[alias]["OPTIONS"]
+        options.pop("pool", None)
+        given = options.get("options", "")
+        options["options"] = f"{given} -c idle_in_transaction_session_timeout={idle_ms}".strip()
