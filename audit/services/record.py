@@ -65,7 +65,7 @@ def record(
     name = _clean(object_name, Event.OBJECT_NAME_LENGTH)
     if object_type in PERSONAL_OBJECTS:
         personal, name = {**personal, "object_name": name}, ""
-    personal = {field: _clean(value) for field, value in personal.items() if value}
+    personal = {field: _clean(str(value)) for field, value in personal.items() if value}
     salts = {field: secrets.token_bytes(SALT_BYTES) for field in personal}
 
     uid = uuid7()
@@ -134,7 +134,9 @@ def refuse(
             object_name=object_name,
             workspace=workspace,
             details={**_cut(details or {}), "code": code},
-            pii={field: value[:MAX_REFUSED_TEXT] for field, value in (pii or {}).items()},
+            pii={
+                field: str(text)[:MAX_REFUSED_TEXT] for field, text in (pii or {}).items() if text
+            },
         )
 
 

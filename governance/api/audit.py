@@ -53,7 +53,7 @@ class EventFilterIn(StrictSerializer):
 
 class ActorOut(serializers.Serializer[Any]):
     pid = serializers.CharField()
-    kind = serializers.ChoiceField(choices=["user", "token", "system"])
+    kind = serializers.CharField(help_text="`user`, `token` or `system`")
     label = serializers.CharField(  # type: ignore[assignment]
         help_text="from beside the trail; may have been erased"
     )

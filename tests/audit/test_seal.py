@@ -6,6 +6,7 @@ import threading
 import time
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 import pytest
 from django.conf import settings
 from django.db import connection, transaction
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from audit import keys, merkle, note
 from audit.errors import NotSealed, TrailBroken
 from audit.models import Checkpoint, Event, Leaf, Node, Pending
-from audit.services.seal import seal_once, wait_sealed
+from audit.services.seal import LOCK, seal_once, wait_sealed
 from audit.tiles import MissingHash, Tiles
 from tests.audit.conftest import write
 
@@ -117,6 +118,25 @@ def write_many(number: int) -> None:
 def test_a_hole_in_the_stored_tree_is_named():
     with pytest.raises(MissingHash):
         Tiles().subtree(8, 0)
+
+
+def test_while_another_session_holds_the_lock_nothing_is_sealed_here():
+    write()
+    where = connection.settings_dict
+    with psycopg.connect(
+        host=where["HOST"],
+        port=where["PORT"],
+        user=where["USER"],
+        password=where["PASSWORD"],
+        dbname=where["NAME"],
+        autocommit=True,
+    ) as other:
+        other.execute("SELECT pg_advisory_lock(%s)", [LOCK])
+        assert seal_once() == 0
+        assert Pending.objects.count() == 1
+        other.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
+
+    assert seal_once() == 1
 
 
 @pytest.mark.parametrize(

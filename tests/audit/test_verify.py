@@ -160,6 +160,12 @@ def test_history_rewritten_with_both_stolen_keys_is_found_only_by_a_checkpoint_f
     assert report.problems == ["the first 4 events do not have the root of your checkpoint"]
 
 
+def test_a_leaf_that_is_not_its_events_hash_is_found(trail, tamper):
+    tamper("UPDATE audit_leaf SET leaf_hash = sha256('x') WHERE leaf_index = 2")
+
+    assert verify_database().problems == [f"event {trail[2].pk} is not what was sealed as number 2"]
+
+
 def test_a_deleted_row_is_found(trail, tamper):
     tamper(
         "DELETE FROM audit_pii WHERE event_id = %(id)s",
