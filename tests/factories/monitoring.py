@@ -108,7 +108,9 @@ def monitor(workspace: Any, *, dataset: Dataset | None = None, **fields: Any) ->
     )
 
 
-def send(of: Monitor, columns: dict[str, Any], *, what: str = "predictions", **options: Any) -> Ingest:
+def send(
+    of: Monitor, columns: dict[str, Any], *, what: str = "predictions", **options: Any
+) -> Ingest:
     """Take an upload, without running its job."""
     made, _ = ingest.receive(
         caller=options.pop("caller", None) or system(of.workspace),

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jobs.services.run import run_until_idle
-from monitoring.models import Alert, DriftResult, Ingest, PerformanceResult, ScoredKey
-from outbound.models import Message
+from monitoring.models import ScoredKey
 from tests.factories import monitoring as make
 
 pytestmark = pytest.mark.django_db
