@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -84,7 +85,7 @@ class Stage:
                 "artifacts": models.artifacts(self.house.model_dirs[key]),
                 "source": f"runs:/{key}/model",
                 "run_id": f"{key}-0001",
-                "git_commit": f"{int.from_bytes(key.encode(), 'big'):040x}"[-40:],
+                "git_commit": hashlib.sha256(recipe.story.encode()).hexdigest()[:40],
                 "git_authors": ["jun@demo.example"],
                 "decision_threshold": 0.5 if recipe.label == "approved" else 0.25,
                 "signature": {
