@@ -10,9 +10,15 @@ from evaluation.models import Evidence
 class EvidenceFilter(django_filters.FilterSet):
     """By kind, state, origin, and by the names of what it is about."""
 
-    kind = django_filters.ChoiceFilter(choices=Evidence.Kind.choices, label="Kind")
-    state = django_filters.ChoiceFilter(choices=Evidence.State.choices, label="State")
-    origin = django_filters.ChoiceFilter(choices=Evidence.Origin.choices, label="Origin")
+    kind = django_filters.ChoiceFilter(
+        choices=Evidence.Kind.choices, label="Kind", empty_label="All"
+    )
+    state = django_filters.ChoiceFilter(
+        choices=Evidence.State.choices, label="State", empty_label="All"
+    )
+    origin = django_filters.ChoiceFilter(
+        choices=Evidence.Origin.choices, label="Origin", empty_label="All"
+    )
     model = django_filters.CharFilter(
         field_name="version__model__name", max_length=255, label="Model"
     )

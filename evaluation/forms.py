@@ -20,6 +20,9 @@ _KINDS = {
 }
 
 
+_FIRST = ("kind", "origin", "dataset", "baseline", "groups", "favourable", "rows", "predictions")
+
+
 class AskForm(forms.Form):
     """One form for the four kinds; what a kind does not know is left empty."""
 
@@ -33,6 +36,7 @@ class AskForm(forms.Form):
     )
     dataset = forms.ModelChoiceField(
         label="Dataset",
+        empty_label="none",
         queryset=Dataset.objects.none(),
         required=False,
         help_text="Needed to measure; without one the predictions file brings its own labels.",
@@ -113,6 +117,20 @@ class AskForm(forms.Form):
             .exclude(pk=version.pk)
             .select_related("model")
         )
+
+    @property
+    def first(self) -> list[forms.BoundField]:
+        """What nearly everybody fills in."""
+        return [self[name] for name in _FIRST]
+
+    @property
+    def more(self) -> list[forms.BoundField]:
+        """The rest, folded away unless something in it is wrong."""
+        return [self[name] for name in self.fields if name not in _FIRST]
+
+    @property
+    def more_is_open(self) -> bool:
+        return any(field.errors or field.value() for field in self.more)
 
     def clean_rows(self) -> list[int]:
         parts = [part.strip() for part in self.cleaned_data["rows"].split(",") if part.strip()]

@@ -199,7 +199,7 @@ def _flips_of(name: str, rows: list[dict[str, Any]], index: int) -> tuple[float,
     flipped = sum(row["to_positive"] + row["to_negative"] for row in others)
     elsewhere = flipped / max(1, sum(row["rows"] for row in others))
     caption = (
-        f"Most decisions flip for {name} {most['value']}: {pct(most['share']['value'])} of them"
+        f"Most decisions flip for {name} {most['value']}: {pct(most['share']['value'])} of these"
     )
     caption += f", against {pct(elsewhere)} of the others." if others else "."
     small = [row["value"] for row in rows if row["too_small"]]
@@ -243,7 +243,7 @@ def _flips_of(name: str, rows: list[dict[str, Any]], index: int) -> tuple[float,
             ]
             for row in rows
         ],
-        tall=len(rows) > 8,
+        tall=len(rows) > 5,
     )
     return most["share"]["value"] - elsewhere, picture
 
@@ -269,9 +269,10 @@ def _fairness_of(
         caption = f"The groups of {column} cannot be compared."
     else:
         caption = (
-            f"{ratio['worst_group']} are selected {num(ratio['value'], 2)} times as often as "
-            f"{ratio['best_group']}: {against_limit(ratio, result['limit']).rstrip(',')} the limit "
-            f"of {num(result['limit'], 2)}."
+            f"{column} = {ratio['worst_group']} is selected {num(ratio['value'], 2)} times as "
+            f"often as {column} = {ratio['best_group']}, "
+            f"{against_limit(ratio, result['limit']).rstrip(',')} the limit of "
+            f"{num(result['limit'], 2)}."
         )
     return Picture(
         title=f"By {column}",

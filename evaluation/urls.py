@@ -8,6 +8,11 @@ app_name = "evaluation"
 urlpatterns = [
     path("evidence/", evidence.EvidenceListView.as_view(), name="evidence-list"),
     path("evidence/<uuid:uid>/", evidence.EvidenceDetailView.as_view(), name="evidence-detail"),
+    path(
+        "evidence/<uuid:uid>/progress",
+        evidence.EvidenceProgressView.as_view(),
+        name="evidence-progress",
+    ),
     path("evidence/<uuid:uid>/cancel", evidence.cancel, name="evidence-cancel"),
     path("evidence/<uuid:uid>/retry", evidence.retry, name="evidence-retry"),
     path(

@@ -237,7 +237,8 @@ def not_computed(result: dict[str, Any]) -> list[str]:
     ]
     missing = (result.get("excluded") or {}).get("label_missing", 0)
     if missing:
-        lines.append(f"{plural(missing, 'row')} without a label left out of everything it needs.")
+        verb = "has no label and is" if missing == 1 else "have no label and are"
+        lines.append(f"{plural(missing, 'row')} {verb} left out of all that needs one.")
     for group in result.get("too_small", []):
         lines.append(
             f"{group['column']} “{group['value']}” has {plural(group['rows'], 'row')}: "

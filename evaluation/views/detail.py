@@ -9,6 +9,8 @@ from evaluation import pictures, words
 from evaluation.models import Evidence
 
 _NUMERIC = {"numeric": True}
+#: Columns whose flips are shown at once; the others are folded.
+FIRST_PICTURES = 2
 
 
 def parts(evidence: Evidence) -> dict[str, Any]:
@@ -108,7 +110,8 @@ def _differential(result: dict[str, Any]) -> dict[str, Any]:
             deltas,
         ),
         "apart": _table("How far apart the scores are", ["", _column("Value")], apart),
-        "pictures": pictures.flips(result),
+        "pictures": pictures.flips(result)[:FIRST_PICTURES],
+        "more_pictures": pictures.flips(result)[FIRST_PICTURES:],
         "pictures_title": "Where decisions flip",
         "different": _table(
             "Rows that differ most",
@@ -130,7 +133,8 @@ def _differential(result: dict[str, Any]) -> dict[str, Any]:
 def _fairness(result: dict[str, Any]) -> dict[str, Any]:
     limit = result["limit"]
     rows = []
-    for column, ratio in result["selection_rate_ratio"].items():
+    ratios = result["selection_rate_ratio"]
+    for column, ratio in sorted(ratios.items(), key=lambda item: item[1]["value"]):
         odds = result["equalized_odds_difference"].get(column)
         rows.append(
             [

@@ -68,10 +68,9 @@ class EvidenceDetailView(CallerMixin, TemplateView):
             "fact": words.fact(evidence),
             "problem": self.problem,
             "section": "inventory",
-            "may_cancel": may_run and not evidence.is_terminal,
             "may_retry": may_run
             and evidence.state in (Evidence.State.FAILED, Evidence.State.CANCELLED),
-            "poll_url": reverse("jobs:progress", args=[evidence.job.uid]) if evidence.job else "",
+            **_bar(evidence, self.caller),
             "would_help": words.would_help(evidence),
             "asked": _asked(evidence),
         }
@@ -80,6 +79,28 @@ class EvidenceDetailView(CallerMixin, TemplateView):
         if evidence.state == Evidence.State.COMPLETE:
             context.update(parts(evidence))
         return super().get_context_data(**kwargs, **context)
+
+
+class EvidenceProgressView(CallerMixin, TemplateView):
+    """The bar of evidence that is being computed; polled each second until it is over."""
+
+    template_name = "components/_progress.html"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        try:
+            evidence = selectors.get_evidence(self.caller.workspace, self.kwargs["uid"])
+        except NotFound as error:
+            raise Http404(error.message) from error
+        if evidence.job is None:
+            raise Http404("Nothing computes reported figures.")
+        return super().get_context_data(**kwargs, **_bar(evidence, self.caller))
+
+    def render_to_response(self, context: dict[str, Any], **options: Any) -> HttpResponse:
+        response = super().render_to_response(context, **options)
+        if context["job"].is_terminal and getattr(self.request, "htmx", False):
+            # The page around the bar has a result to show now.
+            response["HX-Refresh"] = "true"
+        return response
 
 
 class VersionEvidenceView(CallerMixin, TemplateView):
@@ -185,6 +206,19 @@ def _act(request: HttpRequest, uid: UUID, service: Any, done: str) -> HttpRespon
         return render(request, view.template_name, view.get_context_data(), status=409)
     messages.success(request, done)
     return redirect("evaluation:evidence-detail", uid=uid)
+
+
+def _bar(evidence: Evidence, caller: Caller) -> dict[str, Any]:
+    """What ``components/_progress.html`` is included with."""
+    may_cancel = caller.may(Capability.EVIDENCE_RUN) and not evidence.is_terminal
+    return {
+        "job": evidence.job,
+        "poll_url": reverse("evaluation:evidence-progress", args=[evidence.uid]),
+        "cancel_url": reverse("evaluation:evidence-cancel", args=[evidence.uid])
+        if may_cancel
+        else "",
+        "label": "Progress of the evidence",
+    }
 
 
 def _version_or_404(caller: Caller, uid: UUID) -> ModelVersion:

@@ -60,7 +60,7 @@ def test_an_evaluations_page(browser, caller, version, dataset, serve, endpoint_
     auc = evidence.result["metrics"]["auc"]
     assert f"Version 1 has an AUC of <strong>{auc['value']:.3f} [" in text
     assert charts(text) == ["roc-data", "calibration-data", "histogram-data"]
-    assert "7\xa0rows without a label" in text
+    assert "7\xa0rows have no label" in text
     assert "used 1\xa0time to judge" in text
     assert evidence.digest in text
     assert "Run it again" not in text
@@ -150,14 +150,19 @@ def test_a_running_page_has_a_live_bar_and_can_be_stopped(
     evidence = request.ask(caller=caller, kind="evaluation", version=version, dataset=dataset)
 
     text = page(browser, evidence)
-    assert f"/jobs/{evidence.job.uid}/progress" in text
+    assert f"/evidence/{evidence.uid}/progress" in text
     assert "It waits its turn" in text
+    bar = reverse("evaluation:evidence-progress", args=[evidence.uid])
+    polled = browser.get(bar, headers={"HX-Request": "true"})
+    assert "HX-Refresh" not in polled
+    assert reverse("evaluation:evidence-cancel", args=[evidence.uid]) in polled.content.decode()
 
     assert (
         browser.post(reverse("evaluation:evidence-cancel", args=[evidence.uid])).status_code == 302
     )
     evidence.refresh_from_db()
     assert evidence.state == "cancelled"
+    assert browser.get(bar, headers={"HX-Request": "true"})["HX-Refresh"] == "true"
     assert "cancelled before there was a result" in page(browser, evidence)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from accounts.roles import Capability
 from tests.factories.evaluation import EvidenceFactory
+from tests.factories.jobs import JobFactory
 from tests.factories.registry import ModelVersionFactory, RegisteredModelFactory
 from tests.permissions import Row
 
@@ -13,6 +14,13 @@ from tests.permissions import Row
 def a_version(workspace: Any) -> dict[str, Any]:
     model = RegisteredModelFactory(workspace=workspace)
     return {"uid": ModelVersionFactory(model=model).uid}
+
+
+def running_evidence(workspace: Any) -> dict[str, Any]:
+    model = RegisteredModelFactory(workspace=workspace)
+    version = ModelVersionFactory(model=model)
+    job = JobFactory(workspace=workspace, kind="evaluation.evaluation")
+    return {"uid": EvidenceFactory(version=version, job=job).uid}
 
 
 def some_evidence(workspace: Any) -> dict[str, Any]:
@@ -24,6 +32,7 @@ RUN = Capability.EVIDENCE_RUN
 ROWS = [
     Row("evaluation:evidence-list", {"get": Capability.VIEW}),
     Row("evaluation:evidence-detail", {"get": Capability.VIEW}, some_evidence),
+    Row("evaluation:evidence-progress", {"get": Capability.VIEW}, running_evidence),
     Row("evaluation:evidence-cancel", {"post": RUN}, some_evidence),
     Row("evaluation:evidence-retry", {"post": RUN}, some_evidence),
     Row("evaluation:version-evidence", {"get": Capability.VIEW}, a_version),
