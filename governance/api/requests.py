@@ -95,8 +95,8 @@ class PromotionRequestViewSet(viewsets.ReadOnlyModelViewSet[PromotionRequest]):
     @action(detail=True, methods=["get"])
     def clearance(self, request: Request, uid: UUID, version: str | None = None) -> Response:
         """200 only when cleared for exactly this release digest; else 409, waiting or blocked."""
-        given = _read(api.ClearanceIn, request, data=request.query_params.dict())
         promotion = self.get_object()
+        given = _read(api.ClearanceIn, request, data=request.query_params.dict())
         headers = {"Cache-Control": "no-store"}
         try:
             found = wait_for(promotion, given["digest"], wait_s=given["wait"])

@@ -184,7 +184,7 @@ def test_a_token_never_signs_and_the_attempt_is_recorded(
 ):
     promotion = make.promotion(workspace)
     person_token = api(signer("validator", "administrator"))
-    clients = [person_token, service_api("validator")]
+    clients = [person_token, service_api("requester")]
 
     for client in clients:
         response = client.post(f"{REQUESTS}/{promotion.uid}/{verb}", signing(promotion))

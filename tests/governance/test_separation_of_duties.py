@@ -192,7 +192,7 @@ def test_duties_stay_separate_in_any_order():
     run_state_machine_as_test(
         Duties,
         settings=settings(
-            max_examples=25, stateful_step_count=25, deadline=None,
+            max_examples=15, stateful_step_count=20, deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
     )
