@@ -38,6 +38,8 @@ class House:
             "BASE_URL": f"http://127.0.0.1:{port}",
             "DJANGO_SETTINGS_MODULE": "config.settings.dev",
             "OUTBOUND_ALLOW": f"127.0.0.1/32:{port + 10}-{port + 9 + len(SERVERS)}",
+            # Said aloud: whoever starts the demo may have another role in their environment.
+            "DATABASE_ROLE": "app",
             "PYTHONUNBUFFERED": "1",
             # Model servers and workers share two cores: one thread each is quicker for all.
             "OMP_NUM_THREADS": "1",
@@ -168,4 +170,4 @@ class House:
             "worker-reports", *celery, "worker", "-Q", "reports", "-c", "1", "-n", "rep@h", *quiet
         )
         start("beat", *celery, "beat", *quiet)
-        start("sealer", "python", "manage.py", "sealer")
+        start("sealer", "python", "manage.py", "sealer", DATABASE_ROLE="sealer")
