@@ -29,12 +29,12 @@ MAX_CHECKPOINTS = 1000
 README = """\
 The audit trail of Countersign, exported.
 
-    python3 -I -S verify.py {name} --key sha256:...
+    python3 -I -S verify.py --key sha256:...
 
-needs Python 3.8 or newer, no network and no other software. Unpack verify.py first, or better: take
-the one you already have. Take the key's fingerprint from somewhere else than this zip: the audit
-page of the site, a printed report, a colleague. Without it the check says only that the export
-agrees with itself.
+in the folder where the zip was unpacked. It needs Python 3.8 or newer, no network and no other
+software; better than the verify.py in here is the one that you already have. Take the key's
+fingerprint from somewhere else than this zip: the audit page of the site, a printed report, a
+colleague. Without it the check says only that the export agrees with itself.
 
 events.jsonl       one sealed event a line: its number "i" and "body", the exact bytes hashed
 checkpoints.json   signed statements of size and root (C2SP signed notes, Ed25519), oldest first
@@ -77,9 +77,8 @@ def _chunks(last: Checkpoint, workspace: str | None) -> Iterator[bytes]:
     checkpoints = _checkpoints(is_partial=workspace is not None)
     size = last.tree_size
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
-        name = "EXPORT.zip"
         more = PARTIAL if workspace is not None else ""
-        archive.writestr("README.txt", README.format(name=name, more=more))
+        archive.writestr("README.txt", README.format(more=more))
         archive.writestr("verify.py", Path(offline.__file__).read_text(encoding="utf-8"))
         about = {
             "format": offline.FORMAT,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import json
 import subprocess
@@ -122,6 +123,32 @@ def test_proofs_hold_across_tiles(db, tmp_path):
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "each of 5 events of workspace globex is in the trail of 305" in done.stdout
+
+
+def test_an_unpacked_export_verifies_where_it_lies(trail, tmp_path):
+    folder = tmp_path / "unpacked"
+    with zipfile.ZipFile(made(tmp_path)) as archive:
+        archive.extractall(folder)
+
+    def verify() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-I", "-S", "verify.py", "--key", fingerprint()],
+            cwd=folder,
+            env={},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    done = verify()
+    assert done.returncode == 0, done.stdout + done.stderr
+    events = folder / "events.jsonl"
+    events.write_bytes(
+        events.read_bytes().replace(b"model", b"x", 1)
+    )
+    assert verify().returncode == 1
+    events.unlink()
+    assert "NOT VALID: the export cannot be read" in verify().stdout
 
 
 def test_the_verifier_says_when_no_key_came_from_outside(trail, tmp_path):
@@ -339,7 +366,7 @@ def test_what_is_no_zip_is_a_sentence_not_a_traceback(tmp_path, data):
     path = tmp_path / "x.zip"
     path.write_bytes(data)
 
-    assert "cannot be read as a zip" in verify_export(path).sentence
+    assert "cannot be read" in verify_export(path).sentence
     assert "cannot be read" in verify_export(tmp_path / "missing.zip").sentence
 
 
@@ -482,6 +509,19 @@ def test_the_verifiers_tree_agrees_with_ours(size, data):
     assert offline.consistency_holds(old, size, old_root, tree.root(), growth)
     assert not offline.consistency_holds(old, size, old_root, tree.root(), [*growth, bytes(32)])
     assert not offline.inclusion_holds(hashes[0], size, size, proof, tree.root())
+
+
+def test_the_verifier_needs_nothing_but_an_old_python():
+    source = Path(offline.__file__).read_text()
+    tree = ast.parse(source, feature_version=(3, 8))
+    imported = {
+        name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names
+    }
+
+    assert imported == {"argparse", "base64", "hashlib", "json", "os", "sys", "zipfile"}
+    assert not any(isinstance(node, ast.ImportFrom) for node in ast.walk(tree))
+    assert "pairwise" not in source.replace("not itertools.pairwise", ""), "Python 3.10"
+    assert "strict=" not in source, "Python 3.10"
 
 
 def test_the_actor_of_these_events_is_named_only_beside_them(trail, tmp_path):
