@@ -1,4 +1,4 @@
-"""The demo's house with a request that waits for signatures, and a browser that notices everything."""
+"""The demo's house with a request waiting for signatures, and a browser that notices all."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ CHAPTER = [
 def stage() -> Iterator[Stage]:
     """Version 1 is live, version 2 waits for two signatures, a monitor has seen two months."""
     # Short, since a Unix socket's path has a limit, and open to the server's own user.
-    folder = Path(tempfile.mkdtemp(prefix="cs-e2e-", dir="/tmp"))  # noqa: S108
+    folder = Path(tempfile.mkdtemp(prefix="cs-e2e-", dir="/tmp"))
     folder.chmod(0o711)
     house = House.at(folder / "var", processes.free_base())
     try:
