@@ -41,7 +41,9 @@ def pass_step(stage, candidate=60, stable=60):
 # Forward
 
 
-def test_three_steps_that_are_no_worse_make_the_version_live(stage, django_capture_on_commit_callbacks):
+def test_three_steps_that_are_no_worse_make_the_version_live(
+    stage, django_capture_on_commit_callbacks
+):
     heard = []
     rollout_finished.connect(lambda **kw: heard.append(kw["outcome"]), weak=False, dispatch_uid="t")
     stage.start()
