@@ -64,7 +64,10 @@ class House:
         Raises: EmbeddedError, DidNotStart: with what to do about it.
         """
         self.var_dir.mkdir(parents=True, exist_ok=True)
-        self.model_dirs = models.prepare(self.var_dir / "models")
+        # A process of its own: MLflow and scikit-learn are not for the supervisor to carry.
+        folder = self.var_dir / "models"
+        self.supervisor.run("python", "-m", "demo.models", str(folder))
+        self.model_dirs = {key: folder / key for key in SERVERS}
         for key in SERVERS:
             self.servers[key] = self._start_server(key)
         embedded.up(self.var_dir, self.port)

@@ -82,15 +82,14 @@ RECIPES: list[Recipe] = [
 ]
 
 
-def prepare(folder: Path) -> dict[str, Path]:
-    """Train and save what is not there yet; returns each recipe's model folder by key."""
+def prepare(folder: Path) -> None:
+    """Train and save what is not there yet, each recipe in a folder of its key."""
     folder.mkdir(parents=True, exist_ok=True)
     missing = [recipe for recipe in RECIPES if not _is_done(folder / recipe.key, recipe)]
     if missing:
         flights = data.flights()
         for recipe in missing:
             _train(recipe, folder / recipe.key, flights)
-    return {recipe.key: folder / recipe.key for recipe in RECIPES}
 
 
 def artifacts(folder: Path) -> list[dict[str, Any]]:
@@ -160,3 +159,7 @@ def _train(recipe: Recipe, folder: Path, flights: pd.DataFrame) -> None:
     )
     shutil.rmtree(work)
     (folder / DONE).write_text(json.dumps({"of": _fingerprint(recipe), "rows": len(rows)}))
+
+
+if __name__ == "__main__":
+    prepare(Path(sys.argv[1]))
