@@ -121,7 +121,7 @@ class FindingForm(forms.Form):
     due_on = forms.DateField(
         label="Due",
         required=False,
-        widget=forms.DateInput(attrs={"type": "date"}),
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
         help_text="Otherwise by severity: 14, 30 or 90 days.",
     )
 
@@ -139,7 +139,7 @@ class FindingChangeForm(forms.Form):
     severity = forms.ChoiceField(choices=Finding.Severity.choices)
     owner = forms.ModelChoiceField(queryset=None, required=False, empty_label="nobody yet")
     due_on = forms.DateField(
-        label="Due", required=False, widget=forms.DateInput(attrs={"type": "date"})
+        label="Due", required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
     )
 
     def __init__(self, *args: Any, workspace: Workspace, **kwargs: Any) -> None:

@@ -121,10 +121,21 @@ def gate_row(gate: GateResult, promotion: PromotionRequest) -> GateRow:
         label=label,
         tone=tone,
         limit=f"{sign} {show(gate.limit)}" if gate.limit is not None and sign else "–",
-        live=show(gate.live_value) if gate.live_value is not None else "–",
+        live=_plain_live(gate, show),
         observed=show(gate.observed) if gate.observed is not None else "–",
         interval=f"{show(gate.lower)} – {show(gate.upper)}" if has_interval else "",
     )
+
+
+def _plain_live(gate: GateResult, show: Any) -> str:
+    if gate.live_value is None:
+        return "–"
+    # Beside a difference stands the live figure itself, which has no sign of its own.
+    return _minus(f"{gate.live_value:.3f}") if _is_difference(gate) else str(show(gate.live_value))
+
+
+def _is_difference(gate: GateResult) -> bool:
+    return "live." in gate.name
 
 
 def _shower(gate: GateResult) -> Any:
@@ -132,7 +143,7 @@ def _shower(gate: GateResult) -> Any:
         return lambda value: f"{value * 100:.1f} %"
     if gate.metric.startswith("open"):
         return lambda value: f"{value:.0f}"
-    if " - live." in gate.name or "-live." in gate.name:
+    if _is_difference(gate):
         return lambda value: _minus(f"{value:+.3f}")
     return lambda value: _minus(f"{value:.3f}")
 

@@ -13,7 +13,8 @@ from django.views.generic import View
 from accounts.callers import Caller
 from accounts.roles import Capability
 from accounts.views.mixins import CallerMixin, caller_required
-from audit.selectors import history
+from audit import selectors as trail
+from audit.actions import Action
 from common.errors import DomainError, NotFound
 from evaluation.models import Evidence
 from governance import policies, rollout, selectors, story
@@ -23,6 +24,7 @@ from governance.models import PromotionRequest
 from governance.services import signatures
 
 Status = PromotionRequest.Status
+MAX_EVENTS = 50
 UNFINISHED = (Evidence.State.WAITING, Evidence.State.RUNNING)
 
 
@@ -103,8 +105,8 @@ def context(caller: Caller, promotion: PromotionRequest) -> dict[str, Any]:
         "story": told,
         "gates": gates,
         "slots": [_slot(slot, caller) for slot in slots],
-        "signatures_needed": sum(slot.needed for slot in slots),
-        "signatures_missing": missing,
+        "waits_label": f"Waits for {missing} of {sum(s.needed for s in slots)} signatures",
+        "can_ask": any(item.is_retryable for item in told.unknown),
         "void": [
             item for item in selectors.signatures_of(promotion) if item.round != promotion.round
         ],
@@ -143,12 +145,26 @@ def context(caller: Caller, promotion: PromotionRequest) -> dict[str, Any]:
             if unmapped and promotion.is_open and caller.may(Capability.WORKSPACE_ADMIN)
             else None
         ),
-        "events": [
-            {"at": line.at, "who": line.label, "what": line.text}
-            for line in history("promotion_request", str(promotion.uid))
-        ],
+        "events": happened(promotion),
         **running_context(promotion, told.running),
     }
+
+
+def happened(promotion: PromotionRequest) -> list[dict[str, Any]]:
+    """The request's history, the newest first; a signature with its meaning and its reason."""
+    rows = trail.events(
+        promotion.workspace, object_type="promotion_request", object_id=str(promotion.uid)
+    ).order_by("-pk")[:MAX_EVENTS]
+    return [{"at": line.event.at, "who": line.who, "what": _what(line)} for line in trail.lines(rows)]
+
+
+def _what(line: trail.Line) -> str:
+    if line.event.action != Action.REQUEST_SIGNED:
+        return line.what
+    details = line.body["details"]
+    verb = "signed" if details.get("verdict") == "approve" else "signed against it"
+    reason = f" {line.reason}" if line.reason else ""
+    return f"{verb}: “{details.get('meaning', '')}”.{reason}"
 
 
 def running_context(

@@ -110,7 +110,7 @@ def test_who_may_sign_sees_the_form_with_nothing_preset(workspace, client_for, s
     page = text_of(response)
     assert "Validator: waits for you" in page
     assert "Risk officer: waits for Ines Ortega" in page
-    assert "for 2 of 2 signatures" in page
+    assert "Waits for 2 of 2 signatures" in page
     html = response.content.decode()
     assert promotion.digest in html
     assert '<option value="" selected>Choose …</option>' in html
