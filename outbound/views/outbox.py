@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.paginator import Paginator
+from django.db.models import F
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
@@ -45,7 +46,9 @@ class MessageListView(CallerMixin, TemplateView):
             "page_obj": Paginator(rows, PER_PAGE).get_page(self.request.GET.get("page")),
             "queued": every.filter(state=Message.State.QUEUED).count(),
             "failed": every.filter(state=Message.State.FAILED).count(),
-            "entries": entries.order_by("revoked_at", "-pk")[:ENTRIES_SHOWN],
+            "entries": entries.order_by(F("revoked_at").desc(nulls_first=True), "-pk")[
+                :ENTRIES_SHOWN
+            ],
             "destination_form": DestinationForm(),
         }
         return super().get_context_data(**{**context, **kwargs})
