@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING
 
 from demo.story import auditing, canary, credit, ground, promotion, rollback, watching
@@ -16,10 +18,10 @@ CHAPTERS = (ground, promotion, canary, credit, watching, rollback, auditing)
 
 def play(house: House, report: Report) -> bool:
     """Play every chapter; False at the first step that was not true."""
-    stage = Stage(house)
-    for chapter in CHAPTERS:
-        report.say(chapter.TITLE)
-        for title, act in chapter.STEPS:
-            if not report.step(title, lambda act=act: act(stage)):  # type: ignore[misc]
-                return False
+    with closing(Stage(house)) as stage:
+        for chapter in CHAPTERS:
+            report.say(chapter.TITLE)
+            for title, act in chapter.STEPS:
+                if not report.step(title, partial(act, stage)):
+                    return False
     return True

@@ -40,6 +40,12 @@ class Stage:
         self.rollback_finding = ""
         self._browsers: dict[str, Browser] = {}
 
+    def close(self) -> None:
+        """Close every connection that the story opened."""
+        clients = (self.ci, self.operator, self.risk_officer, self.ingest, self.auditor)
+        for client in (*clients, *self._browsers.values()):
+            client.http.close()
+
     @cached_property
     def flights(self) -> pd.DataFrame:
         return data.flights()

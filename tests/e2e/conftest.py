@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -49,15 +49,15 @@ def stage() -> Iterator[Stage]:
     house = House.at(folder / "var", processes.free_base())
     try:
         house.up()
-        stage = Stage(house)
-        for _, act in CHAPTER:
-            act(stage)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(watching, "MONTHS", ["2013-04-01", "2013-05-01", "2013-06-01"])
-            watching.monitor(stage)
-            watching.months(stage)
-            watching.labels(stage)
-        yield stage
+        with closing(Stage(house)) as stage:
+            for _, act in CHAPTER:
+                act(stage)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(watching, "MONTHS", ["2013-04-01", "2013-05-01", "2013-06-01"])
+                watching.monitor(stage)
+                watching.months(stage)
+                watching.labels(stage)
+            yield stage
     finally:
         house.down()
         shutil.rmtree(folder, ignore_errors=True)
