@@ -90,3 +90,8 @@ class VersionAuthor(models.Model):
 
     def __str__(self) -> str:
         return f"{self.identity} ({self.role})"
+
+    @property
+    def role_in_words(self) -> str:
+        """``git_author`` as a person reads it."""
+        return self.role.replace("_", " ").capitalize()

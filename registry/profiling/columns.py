@@ -187,6 +187,9 @@ class ColumnProfile:
 
     def _edges(self) -> np.ndarray[Any, np.dtype[np.float64]]:
         low, high = outwards(self._low, down=True), outwards(self._high, down=False)
+        if self.kind == "integer" and high - low < 2 * BINS:
+            # One bin a value: between them nothing can be.
+            return np.arange(math.floor(low) - 0.5, math.ceil(high) + 1.0)
         if low == high:
             low, high = low - 0.5, high + 0.5
         return np.linspace(low, high, BINS + 1)

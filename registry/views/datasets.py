@@ -73,6 +73,9 @@ class DatasetDetailView(CallerMixin, TemplateView):
                     "role": roles.get(column["name"], ""),
                     "bars": bars(column),
                     "null_share": column["nulls"] / dataset.rows if dataset.rows else 0.0,
+                    "common": [
+                        (value, count / dataset.rows) for value, count in column.get("top", [])[:3]
+                    ],
                 }
                 for column in dataset.columns
             ],
