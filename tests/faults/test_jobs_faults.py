@@ -14,6 +14,8 @@ import time
 from collections import Counter
 
 import pytest
+from celery import Celery
+from django.conf import settings as django_settings
 from django.db import connection
 
 from jobs import broker, registry
@@ -50,12 +52,13 @@ def shop(house, settings):
     broker.publisher.cache_clear()
 
 
-def worker(house: House, *, wait: bool = True) -> Process:
+def worker(house: House, *, wait: bool = True, **extra: str) -> Process:
     process = house.start(
         "worker",
         *(sys.executable, "-m", "celery", "-A", "config.celery", "worker", "-Q", "default,traffic"),
         *("-c", "2", "-P", "prefork", "-n", f"w{len(house.processes)}@faults", "-l", "INFO"),
         DJANGO_SETTINGS_MODULE="tests.settings_faults",
+        **extra,
     )
     if wait:
         house.wait("it listens", lambda: " ready." in process.log, timeout_s=60, alive=[process])
@@ -181,6 +184,23 @@ def test_beat_dead_and_every_nudge_lost_costs_only_a_moment(shop, monkeypatch):
     job = ask(shop, 0)
     shop.wait("it is over", lambda: Job.objects.get(pk=job.pk).is_terminal, timeout_s=20)
     print(f"found after {time.monotonic() - started:.1f} s")
+    assert_each_has_exactly_one_result([job])
+
+
+def test_a_worker_that_hears_nothing_any_more_ends_itself(shop):
+    """Alive, connected, and deaf: as seen after a broker's restart, here by its own consumers."""
+    deaf = worker(shop, JOB_DEAF_SECONDS="4")
+    app = Celery("tests", broker=django_settings.CELERY_BROKER_URL, set_as_current=False)
+    for queue in ("default", "traffic"):
+        app.control.cancel_consumer(queue)
+    app.close()
+    job = ask(shop, 0)
+    jobs_workers = [deaf]
+
+    shop.wait("it ends itself", lambda: not deaf.is_running, timeout_s=45)
+
+    assert "hears no queue any more" in deaf.log
+    finish_all(shop, [job], jobs_workers, timeout_s=60)
     assert_each_has_exactly_one_result([job])
 
 

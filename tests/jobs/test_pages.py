@@ -47,7 +47,7 @@ def test_a_viewer_sees_no_buttons(workspace, client_for):
     JobFactory(workspace=workspace)
     failed(workspace)
     page = client_for("viewer").get(reverse("jobs:list")).content.decode()
-    assert "Cancel this job" not in page
+    assert "Stop this job" not in page
     assert "Run again" not in page
 
 
