@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from evaluation.errors import EvidenceNotFound
 from evaluation.models import Evidence
+from evaluation.params import DEFAULTS
 from registry.selectors import environments, live_version
 
 if TYPE_CHECKING:
@@ -98,10 +99,46 @@ def label_column(evidence: Evidence) -> str:
     return ""
 
 
+_WORDS = {"favourable": "favourable side", "limit": "limit of the ratio"}
+
+
+def deviations(evidence: Evidence) -> list[str]:
+    """Where the question differs from the usual one, a sentence each; empty for the usual one.
+
+    Whoever asks may choose the threshold, the sample and what counts as positive, and could choose
+    until the figure suits: a gate or a reader should know.
+    """
+    params, usual = evidence.params, DEFAULTS.get(evidence.kind, {})
+    found = []
+    own = evidence.version.decision_threshold
+    if "threshold" in params and params["threshold"] != own:
+        theirs = "it has none" if own is None else f"its own is {own:g}"
+        found.append(f"The threshold was set to {params['threshold']:g}; {theirs}.")
+    if "baseline_threshold" in params:
+        found.append(f"The other version decides at {params['baseline_threshold']:g}, as asked.")
+    dataset_label = evidence.dataset.label_column if evidence.dataset else ""
+    if dataset_label and params.get("label_column", dataset_label) != dataset_label:
+        found.append(f"The label is {params['label_column']}, not the dataset’s {dataset_label}.")
+    if "positive_label" in params:
+        found.append(f"Positive was said to be “{params['positive_label']}”.")
+    if "label_above" in params:
+        found.append(f"Positive was said to be above {params['label_above']:g}.")
+    if "max_rows" in params:
+        found.append(f"At most {params['max_rows']:,} rows were drawn, with seed {evidence.seed}.")
+    if "task" in params:
+        found.append(f"The scores were read as {params['task']}.")
+    for name in ("favourable", "limit", "tolerance_abs", "tolerance_rel", "min_group_rows"):
+        if name in usual and params.get(name) != usual[name]:
+            shown = _WORDS.get(name, name.replace("_", " "))
+            found.append(f"The {shown} was set to {params[name]}; usual is {usual[name]}.")
+    return found
+
+
 def times_used(dataset: Dataset, version: ModelVersion) -> int:
     """How often versions of this model were judged on this dataset: a holdout wears out."""
     return (
         Evidence.objects.filter(dataset=dataset, version__model=version.model_id)
-        .filter(Q(state=Evidence.State.COMPLETE))
+        .complete()
+        .exclude(kind=Evidence.Kind.EXPLANATION)
         .count()
     )

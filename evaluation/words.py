@@ -179,11 +179,12 @@ def _fairness(evidence: Evidence) -> SafeString:
         return format_html("{}", "No two groups are big enough to be compared.")
     column = min(ratios, key=lambda name: ratios[name]["value"])
     return format_html(
-        "The selection-rate ratio by {} is {}, {} the limit of {}: {} against {}.",
+        "The selection-rate ratio by {} is {}, {} the limit of {}: {} = {} against {}.",
         column,
         _strong(ratios[column]),
         against_limit(ratios[column], limit),
         num(limit, 2),
+        column,
         ratios[column]["worst_group"],
         ratios[column]["best_group"],
     )

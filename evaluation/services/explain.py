@@ -47,6 +47,7 @@ class EndpointModel:
         self.kept = {batch.index: bytes(batch.scores) for batch in kept.order_by("index")}
         self.calls = 0
         self.rows = 0
+        self.asked = 0  # in this claim: each asks at least once, however late it is
         self.most = int(evidence.params["max_model_rows"])
 
     def __call__(self, wanted: list[dict[str, Any]]) -> NDArray[np.float64]:
@@ -60,7 +61,8 @@ class EndpointModel:
         return np.concatenate(answers)
 
     def _ask(self, parts: list[list[dict[str, Any]]]) -> list[NDArray[np.float64]]:
-        self._pause_if_late()
+        if self.asked:
+            self._pause_if_late()
         first = self.calls
         answers = []
         deadline = scoring.deadline_s(self.endpoint, self.claim)
@@ -82,6 +84,7 @@ class EndpointModel:
                     message=f"{self.rows:,} of at most {self.most:,} model rows asked",
                 )
             answers.append(prediction.scores)
+            self.asked += 1
             if index + 1 < len(parts):
                 self._pause_if_late()
         return answers
@@ -92,7 +95,7 @@ class EndpointModel:
 
     def _pause_if_late(self) -> None:
         self.claim.stop_if_cancelled()
-        if self.claim.remaining_s() < scoring.MARGIN_S:
+        if scoring.is_late(self.endpoint, self.claim):
             raise OutOfTime
 
 

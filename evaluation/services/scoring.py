@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 CANDIDATE, BASELINE, EXPLAINED = "candidate", "baseline", "explanation"
 CONCURRENCY = 2
-#: Left of a claim's budget when no further batch is begun: a call and the figures fit in.
+#: Least that is left of a claim's budget when no further batch is begun: the figures fit in.
 MARGIN_S = 20.0
 #: Share of the bar that the calls take; the rest is arithmetic.
 CALLS_SHARE = 0.95
@@ -44,6 +44,11 @@ def deadline_s(endpoint: Endpoint, claim: Claim) -> float:
     """Total seconds for one call: the endpoint's own, but never beyond our lease or budget."""
     lease = float(settings.JOB_LEASE_SECONDS) * 0.75
     return max(0.5, min(endpoint.timeout_ms / 1000, lease, claim.remaining_s()))
+
+
+def is_late(endpoint: Endpoint, claim: Claim) -> bool:
+    """Whether what is left of this claim is too little for one more call at its slowest."""
+    return claim.remaining_s() < max(MARGIN_S, deadline_s(endpoint, claim) + 5.0)
 
 
 def score(evidence: Evidence, claim: Claim) -> Continue | None:
@@ -115,7 +120,7 @@ def _score_arm(
             store(evidence, arm, index, prediction.scores, prediction.latency_ms)
             progress.add(len(prediction.scores), {"arm": arm, "batch": index + 1})
         claim.stop_if_cancelled()
-        if claim.remaining_s() < MARGIN_S and progress.done < progress.total:
+        if progress.done < progress.total and is_late(endpoint, claim):
             return Continue(
                 cursor={"arm": arm, "batch": index + 1},
                 message=progress.sentence,

@@ -24,7 +24,7 @@ def parts(evidence: Evidence) -> dict[str, Any]:
         "explanation": _explanation,
     }
     return {
-        **makers[evidence.kind](evidence.result),
+        **makers[evidence.kind](evidence),
         "unknown": words.not_computed(evidence.result),
         "latency": _latency(evidence.result.get("latency_ms") or {}),
     }
@@ -38,7 +38,8 @@ def _column(label: str) -> dict[str, Any]:
     return {"label": label, **_NUMERIC}
 
 
-def _evaluation(result: dict[str, Any]) -> dict[str, Any]:
+def _evaluation(evidence: Evidence) -> dict[str, Any]:
+    result = evidence.result
     rows = [
         [
             words.metric_name(name),
@@ -77,7 +78,10 @@ def _reported(result: dict[str, Any]) -> dict[str, Any]:
     return _table("Reported figures", ["Metric", _column("Value"), "Reads"], rows)
 
 
-def _differential(result: dict[str, Any]) -> dict[str, Any]:
+def _differential(evidence: Evidence) -> dict[str, Any]:
+    result = evidence.result
+    new = f"Version {evidence.version.number}"
+    old = f"Version {evidence.baseline.number}" if evidence.baseline else "Baseline"
     deltas = [
         [
             words.metric_name(name),
@@ -93,20 +97,20 @@ def _differential(result: dict[str, Any]) -> dict[str, Any]:
     tolerance = result["tolerance"]
     apart = [
         ["Outside the tolerance", f"{num(result['outside_tolerance'])} of {num(result['rows'])}"],
-        ["Tolerance", f"{tolerance['abs']:g} + {tolerance['rel']:g} of the live score"],
+        ["Tolerance", f"{tolerance['abs']:g} + {tolerance['rel']:g} of the other’s score"],
         *[[f"Difference, {name}", num(gap[name], 4)] for name in ("mean", "p50", "p95", "max")],
     ]
     if mcnemar := result.get("mcnemar"):
         apart += [
-            ["Only the new one is right", num(mcnemar["only_candidate_right"])],
-            ["Only the live one is right", num(mcnemar["only_baseline_right"])],
+            [f"Only {new.lower()} is right", num(mcnemar["only_candidate_right"])],
+            [f"Only {old.lower()} is right", num(mcnemar["only_baseline_right"])],
             ["McNemar’s p", f"{mcnemar['p']:.2g}"],
         ]
     features = list(result["most_different"][0]["features"]) if result["most_different"] else []
     return {
         "deltas": _table(
             "Metrics of both",
-            ["Metric", _column("New"), _column("Live"), _column("Difference [95 %]"), "Which is"],
+            ["Metric", _column(new), _column(old), _column("Difference [95 %]"), f"{new} is"],
             deltas,
         ),
         "apart": _table("How far apart the scores are", ["", _column("Value")], apart),
@@ -115,7 +119,7 @@ def _differential(result: dict[str, Any]) -> dict[str, Any]:
         "pictures_title": "Where decisions flip",
         "different": _table(
             "Rows that differ most",
-            ["Row", _column("New"), _column("Live"), _column("Difference"), *features],
+            ["Row", _column(new), _column(old), _column("Difference"), *features],
             [
                 [
                     row["row"],
@@ -130,7 +134,8 @@ def _differential(result: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _fairness(result: dict[str, Any]) -> dict[str, Any]:
+def _fairness(evidence: Evidence) -> dict[str, Any]:
+    result = evidence.result
     limit = result["limit"]
     rows = []
     ratios = result["selection_rate_ratio"]
@@ -161,11 +166,12 @@ def _fairness(result: dict[str, Any]) -> dict[str, Any]:
         ),
         "pictures": pictures.fairness(result),
         "pictures_title": "Groups",
-        "favour": result["positive_is"],
+        "favour": f"selected: {result['positive_is']}",
     }
 
 
-def _explanation(result: dict[str, Any]) -> dict[str, Any]:
+def _explanation(evidence: Evidence) -> dict[str, Any]:
+    result = evidence.result
     budget = result["budget"]
     how = (
         "every combination of features was asked about, so the values are exact"

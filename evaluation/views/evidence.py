@@ -73,6 +73,7 @@ class EvidenceDetailView(CallerMixin, TemplateView):
             **_bar(evidence, self.caller),
             "would_help": words.would_help(evidence),
             "asked": _asked(evidence),
+            "deviations": selectors.deviations(evidence),
         }
         if evidence.dataset is not None:
             context["times_used"] = selectors.times_used(evidence.dataset, evidence.version)

@@ -259,3 +259,18 @@ def test_a_retry_asks_the_newest_endpoint(asked, caller, version, serve, endpoin
     evidence.refresh_from_db()
     assert evidence.state == "complete"
     assert evidence.endpoint == repaired
+
+
+def test_a_job_repeated_from_the_jobs_page_brings_the_evidence_along(asked, caller_for):
+    from jobs.services.retry import retry
+
+    evidence, server = asked
+    server.behave = "bad_rows"
+    run_until_idle(max_s=20)
+    server.behave = "well"
+
+    retry(uid=evidence.job.uid, caller=caller_for("operator"))
+    run_until_idle(max_s=20)
+
+    evidence.refresh_from_db()
+    assert (evidence.state, evidence.error) == ("complete", "")
