@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.http import HttpRequest
 from django.urls import get_script_prefix
 
 from accounts import selectors as accounts
-from accounts.callers import Caller
 from accounts.http import caller_of
 from accounts.roles import Role
 from common.errors import DomainError
 from governance import queue
 from governance.models import Finding
 from monitoring.models import Alert
+
+if TYPE_CHECKING:
+    from accounts.callers import Caller
 
 
 def navigation(request: HttpRequest) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db.models import Count, Q
 
@@ -13,11 +13,8 @@ from governance.gates import policy_text
 from governance.gates.evaluate import REGRESSION_KINDS, Facts, Have, Source
 from governance.gates.expression import Condition, Family
 from governance.models import Finding
-from registry.models import Dataset
+from registry.models import Dataset, Environment, ModelVersion
 from serving import selectors as serving
-
-if TYPE_CHECKING:
-    from registry.models import Environment, ModelVersion
 
 #: Model kinds whose evidence this house can make: one score per row.
 MEASURABLE_KINDS = frozenset({"binary", "rule", "vendor", "anomaly"}) | REGRESSION_KINDS

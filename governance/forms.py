@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 
 from accounts import selectors as accounts
-from accounts.models import Workspace
 from governance.models import Finding
-from governance.policies import Choice
 from registry import selectors as registry
 from registry.models import ModelVersion
+
+if TYPE_CHECKING:
+    from accounts.models import Workspace
+    from governance.policies import Choice
 
 SEPARATOR = "::"
 
@@ -74,7 +76,9 @@ class OpenForm(forms.Form):
     """Which version into which environment."""
 
     version = forms.ModelChoiceField(queryset=ModelVersion.objects.none(), empty_label="Choose …")
-    environment = forms.ModelChoiceField(queryset=None, empty_label="Choose …")
+    environment: forms.ModelChoiceField[Any] = forms.ModelChoiceField(
+        queryset=None, empty_label="Choose …"
+    )
     comment = forms.CharField(
         label="What the approvers should know",
         required=False,
@@ -116,8 +120,12 @@ class FindingForm(forms.Form):
     description = forms.CharField(
         required=False, max_length=10_000, widget=forms.Textarea(attrs={"rows": 4})
     )
-    model = forms.ModelChoiceField(queryset=None, required=False, empty_label="no model")
-    owner = forms.ModelChoiceField(queryset=None, required=False, empty_label="the model's owner")
+    model: forms.ModelChoiceField[Any] = forms.ModelChoiceField(
+        queryset=None, required=False, empty_label="no model"
+    )
+    owner: forms.ModelChoiceField[Any] = forms.ModelChoiceField(
+        queryset=None, required=False, empty_label="the model's owner"
+    )
     due_on = forms.DateField(
         label="Due",
         required=False,
@@ -137,9 +145,13 @@ class FindingChangeForm(forms.Form):
     """Another severity, owner or date."""
 
     severity = forms.ChoiceField(choices=Finding.Severity.choices)
-    owner = forms.ModelChoiceField(queryset=None, required=False, empty_label="nobody yet")
+    owner: forms.ModelChoiceField[Any] = forms.ModelChoiceField(
+        queryset=None, required=False, empty_label="nobody yet"
+    )
     due_on = forms.DateField(
-        label="Due", required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+        label="Due",
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
     )
 
     def __init__(self, *args: Any, workspace: Workspace, **kwargs: Any) -> None:
@@ -157,7 +169,9 @@ class MapAuthorForm(forms.Form):
     """Which person an author is."""
 
     identity = forms.CharField(max_length=254, widget=forms.HiddenInput)
-    user = forms.ModelChoiceField(queryset=None, empty_label="Choose …", label="This is")
+    user: forms.ModelChoiceField[Any] = forms.ModelChoiceField(
+        queryset=None, empty_label="Choose …", label="This is"
+    )
 
     def __init__(self, *args: Any, workspace: Workspace, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

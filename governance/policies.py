@@ -1,4 +1,4 @@
-"""Who may sign what: each function answers with the refusal, or None when nothing stands in the way."""
+"""Who may sign what: each function answers with the refusal, or None when there is none."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import Case, Count, IntegerField, Q, Value, When
@@ -14,8 +15,6 @@ from governance.models import GateResult, PromotionRequest
 from governance.selectors import Slot, promotions, slots
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from django.db.models import QuerySet
     from django.utils.safestring import SafeString
 
@@ -110,7 +109,7 @@ def fact(caller: Caller) -> SafeString:
     )
 
 
-def _gates(rows: list[PromotionRequest]) -> dict[int, dict[str, int]]:
+def _gates(rows: list[PromotionRequest]) -> dict[int, Any]:
     passing = [GateResult.State.PASSES, GateResult.State.NOT_APPLICABLE]
     counted = (
         GateResult.objects.filter(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from accounts.models import Membership
+from accounts.models import Membership, User
 from accounts.roles import Role
 from common.errors import NotFound
 from governance.models import (
@@ -23,7 +23,7 @@ from governance.models import (
 if TYPE_CHECKING:
     from django.db.models import QuerySet
 
-    from accounts.models import User, Workspace
+    from accounts.models import Workspace
     from governance.models.promotion_request import PromotionRequestQuerySet
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.urls import reverse
 from django.utils.html import format_html
@@ -19,7 +19,9 @@ from evaluation.models import Evidence
 from governance.gates import policy_text
 from governance.gates.expression import METRICS, Family
 from governance.models import GateResult, PromotionRequest
-from registry.models import ModelVersion
+
+if TYPE_CHECKING:
+    from registry.models import ModelVersion
 
 RED, GREEN = "#d9534a", "#3c9a57"
 State = GateResult.State
@@ -76,7 +78,7 @@ def tell(promotion: PromotionRequest, gates: Sequence[GateResult]) -> Story:
             story.passed.append(row)
         elif gate.state == State.NOT_APPLICABLE:
             story.aside.append(row)
-        else:
+        elif gate.state == State.COULD_NOT_COMPUTE:
             story.unknown.append(_unknown_gate(gate))
     story.unknown += _unknown_evidence(promotion, evidence)
     story.changed = changes(promotion.live_version, promotion.version)
@@ -94,7 +96,7 @@ def tell(promotion: PromotionRequest, gates: Sequence[GateResult]) -> Story:
 
 
 def signed_evidence(promotion: PromotionRequest) -> dict[str, Evidence]:
-    """The evidence in the request's content, by kind; on several datasets the policy's own first."""
+    """The evidence in the request's content, by kind; the policy's own dataset goes first."""
     digests = json.loads(promotion.content)["evidence"]
     rows = Evidence.objects.filter(version=promotion.version_id, digest__in=digests).select_related(
         "dataset", "baseline"
@@ -352,13 +354,9 @@ def changes(live: ModelVersion | None, version: ModelVersion) -> list[tuple[str,
         return []
     old, new = live.release, version.release
     rows: list[tuple[str, str]] = []
-    if old.get("decision_threshold") != new.get("decision_threshold"):
-        rows.append(
-            (
-                "Decision threshold",
-                f"{_or_none(old.get('decision_threshold'))} → {_or_none(new.get('decision_threshold'))}",
-            )
-        )
+    before, after = old.get("decision_threshold"), new.get("decision_threshold")
+    if before != after:
+        rows.append(("Decision threshold", f"{_or_none(before)} → {_or_none(after)}"))
     rows += _features(old, new)
     rows += _training(old, new)
     for part, name in (
@@ -427,10 +425,9 @@ def _parts(
 
 def _code(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
     words = []
-    if old.get("git_commit") != new.get("git_commit"):
-        words.append(
-            f"commit {_or_none(old.get('git_commit'))[:12]} → {_or_none(new.get('git_commit'))[:12]}"
-        )
+    before, after = old.get("git_commit"), new.get("git_commit")
+    if before != after:
+        words.append(f"commit {_or_none(before)[:12]} → {_or_none(after)[:12]}")
     if authors := new.get("git_authors"):
         words.append(f"by {', '.join(authors)}")
     return ", ".join(words)

@@ -17,7 +17,9 @@ MAX_SOURCE = 64 * 1024
 
 
 class PolicyIn(StrictSerializer):
-    source = serializers.CharField(max_length=MAX_SOURCE, help_text="the policy in YAML or JSON")
+    source = serializers.CharField(  # type: ignore[assignment]
+        max_length=MAX_SOURCE, help_text="the policy in YAML or JSON"
+    )
 
 
 class RevisionIn(PolicyIn):

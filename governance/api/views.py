@@ -34,7 +34,7 @@ class PolicyViewSet(viewsets.ReadOnlyModelViewSet[Policy]):
 
     queryset = Policy.objects.none()
     serializer_class = api.PolicyOut
-    filter_backends: ClassVar = []
+    filter_backends = ()
     lookup_field = "uid"
     lookup_value_converter = "uuid"
     capabilities: ClassVar = {

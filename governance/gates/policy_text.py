@@ -1,9 +1,9 @@
 """A policy's text, checked and parsed into the body that a revision keeps. Pure: no database.
 
 The body's keys: ``policy`` (name), ``for`` {tiers, environment, kinds}, ``counts_as_evidence``,
-``dataset`` (for gates that name none), ``segments`` (columns by which flips are counted), ``gates`` [{check, severity}], ``approvals`` [{role,
-count}], ``meanings`` {role: [text]}, ``valid_for_s``, ``plan`` (what delivery is given; empty:
-approval only).
+``dataset`` (for gates that name none), ``segments`` (columns by which flips are counted), ``gates``
+[{check, severity}], ``approvals`` [{role, count}], ``meanings`` {role: [text]}, ``valid_for_s``,
+``plan`` (what delivery is given; empty: approval only).
 """
 
 from __future__ import annotations
@@ -256,7 +256,7 @@ def _gates(check: _Checker, value: Any) -> list[dict[str, str]]:
 
 
 def _first_dataset(gates: list[dict[str, str]]) -> str:
-    """The dataset the first gate that names one names: the policy's own, unless it says otherwise."""
+    """The dataset of the first gate that names one: the policy's own, unless it names another."""
     for gate in gates:
         for item in expression.parse(gate["check"]):
             if item.dataset:

@@ -1,7 +1,7 @@
 """YAML (and so JSON) as plain data, with the line on which each part stands. Pure.
 
 Only what JSON can say is accepted: no tags, no anchors, no merge keys, text keys only. So nothing
-a policy's author writes is ever constructed into an object, and no small text unfolds into a big one.
+that is written becomes an object, and no small text unfolds into a big one.
 """
 
 from __future__ import annotations

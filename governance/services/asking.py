@@ -52,7 +52,7 @@ def ask_missing(
 
 
 def segments_of(body: dict[str, Any]) -> list[str]:
-    """The columns by which flips are counted: the policy's own, and those that it judges fair by."""
+    """The columns by which flips are counted: the policy's own, and those of its fairness gates."""
     wanted = list(body.get("segments", []))
     for gate in body["gates"]:
         wanted += [

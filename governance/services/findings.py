@@ -42,7 +42,7 @@ def open_finding(
     source: str = Finding.Source.PERSON,
     reference: str = "",
 ) -> Finding:
-    """Open a finding; without a date it is due by its severity, without an owner the model's has it.
+    """Open a finding, by default due by its severity and owned by the model's owner.
 
     A ``reference`` (at most 200 characters) is told once: a second call returns the first finding.
 

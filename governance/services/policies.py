@@ -72,7 +72,7 @@ def revise(
     latest = policy.revisions.order_by("-number").first()
     if seen_revision is not None and latest is not None and latest.number != seen_revision:
         raise Conflict(
-            f"Revision {latest.number} was written meanwhile, on top of the {seen_revision} you saw.",
+            f"Revision {latest.number} was written meanwhile, on top of your {seen_revision}.",
             code="revision_changed",
             current=latest.number,
         )
@@ -92,7 +92,7 @@ def parse(source: str) -> dict[str, Any]:
     except policy_text.PolicyError as error:
         problems = [str(problem) for problem in error.problems][:50]
         raise Invalid(
-            f"The policy has {len(error.problems)} problem{'s' if len(error.problems) > 1 else ''}.",
+            f"The policy cannot be read: {len(error.problems)} to put right.",
             code="invalid_policy",
             fields={"source": problems},
         ) from None

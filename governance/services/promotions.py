@@ -417,7 +417,7 @@ def _write_gates(promotion: PromotionRequest, gathered: facts.Gathered) -> list[
 
 
 def _states(gates: Iterable[GateResult]) -> dict[str, str]:
-    """State by gate, for the trail; an author's identity is personal, so only their place is said."""
+    """State by gate, for the trail; an author's identity is personal: only its place is said."""
     return {
         f"author {gate.position}" if gate.metric == "author" else gate.name: str(gate.state)
         for gate in gates

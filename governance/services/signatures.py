@@ -30,6 +30,7 @@ from governance.services.promotions import (
 
 if TYPE_CHECKING:
     from accounts.callers import Caller
+    from accounts.models import User
 
 Verdict = Signature.Verdict
 Status = PromotionRequest.Status
@@ -139,9 +140,14 @@ def _prepare(caller: Caller, promotion: PromotionRequest, password: str) -> None
     caller.insist(Capability.REQUEST_SIGN)
     if promotion.workspace_id != caller.workspace.pk:
         raise NotAllowed("This request belongs to another workspace.")
-    assert caller.user is not None
-    insist_password(caller.user, password)
+    insist_password(_person(caller), password)
     refresh_gates(promotion)
+
+
+def _person(caller: Caller) -> User:
+    if caller.user is None:
+        raise NotAllowed("Only a person signs.", code="machine_cannot_sign")
+    return caller.user
 
 
 def _sign(
@@ -155,7 +161,6 @@ def _sign(
     role: str,
     session_key: str,
 ) -> PromotionRequest:
-    assert caller.user is not None
     promotion = lock(promotion)
     if refused := policies.refuse_state(promotion) or policies.refuse_person(caller, promotion):
         raise refused
@@ -196,7 +201,7 @@ def _sign(
                 uid=uid,
                 promotion=promotion,
                 round=promotion.round,
-                user=caller.user,
+                user=_person(caller),
                 role=role,
                 verdict=verdict,
                 meaning=meaning,

@@ -155,7 +155,9 @@ def happened(promotion: PromotionRequest) -> list[dict[str, Any]]:
     rows = trail.events(
         promotion.workspace, object_type="promotion_request", object_id=str(promotion.uid)
     ).order_by("-pk")[:MAX_EVENTS]
-    return [{"at": line.event.at, "who": line.who, "what": _what(line)} for line in trail.lines(rows)]
+    return [
+        {"at": line.event.at, "who": line.who, "what": _what(line)} for line in trail.lines(rows)
+    ]
 
 
 def _what(line: trail.Line) -> str:

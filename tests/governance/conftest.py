@@ -37,8 +37,11 @@ def approve(workspace: Any) -> Callable[..., Any]:
         roles = [s.role for s in slots([promotion])[promotion.pk] if s.role in caller.roles]
         meanings = promotion.policy_revision.body["meanings"]
         values = {
-            "digest": promotion.digest, "password": PASSWORD, "reason": "Read it all.",
-            "meaning": meanings[roles[0]][0] if roles else "I approve", **given,
+            "digest": promotion.digest,
+            "password": PASSWORD,
+            "reason": "Read it all.",
+            "meaning": meanings[roles[0]][0] if roles else "I approve",
+            **given,
         }
         return signatures.approve(caller=caller, promotion=promotion, **values)
 
@@ -53,11 +56,12 @@ def reject(workspace: Any) -> Callable[..., Any]:
     def act(user: Any, promotion: Any, **given: Any) -> Any:
         promotion.refresh_from_db()
         values = {
-            "digest": promotion.digest, "password": PASSWORD, "reason": "Not good enough.",
-            "meaning": "", **given,
+            "digest": promotion.digest,
+            "password": PASSWORD,
+            "reason": "Not good enough.",
+            "meaning": "",
+            **given,
         }
-        return signatures.reject(
-            caller=make.caller(user, workspace), promotion=promotion, **values
-        )
+        return signatures.reject(caller=make.caller(user, workspace), promotion=promotion, **values)
 
     return act

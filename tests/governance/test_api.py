@@ -29,8 +29,11 @@ def session(workspace):
 
 def signing(promotion, **change):
     return {
-        "digest": promotion.digest, "password": PASSWORD, "reason": "Read it.",
-        "meaning": "I validated this version independently", **change,
+        "digest": promotion.digest,
+        "password": PASSWORD,
+        "reason": "Read it.",
+        "meaning": "I validated this version independently",
+        **change,
     }
 
 
@@ -135,8 +138,9 @@ def test_clearance_is_200_for_exactly_the_release_and_409_otherwise(
     assert "Retry-After" not in other
 
 
-@pytest.mark.parametrize("query", [{"wait": -1}, {"wait": 61}, {"wait": "x"}, {"digest": ""},
-                                   {"sure": 1}])
+@pytest.mark.parametrize(
+    "query", [{"wait": -1}, {"wait": 61}, {"wait": "x"}, {"digest": ""}, {"sure": 1}]
+)
 def test_clearance_refuses_what_it_does_not_know(workspace, api, query):
     promotion = make.promotion(workspace)
 
@@ -179,9 +183,7 @@ def test_a_person_signs_in_a_session(workspace, session, signer):
 
 
 @pytest.mark.parametrize("verb", ["approve", "reject"])
-def test_a_token_never_signs_and_the_attempt_is_recorded(
-    workspace, api, service_api, signer, verb
-):
+def test_a_token_never_signs_and_the_attempt_is_recorded(workspace, api, service_api, signer, verb):
     promotion = make.promotion(workspace)
     person_token = api(signer("validator", "administrator"))
     clients = [person_token, service_api("requester")]
@@ -321,9 +323,13 @@ def test_findings_over_rest(workspace, api, person):
 
 @pytest.mark.parametrize(
     ("change", "field"),
-    [({"severity": "awful"}, "severity"), ({"title": "x" * 301}, "title"),
-     ({"owner": "nobody@example.org"}, "owner"), ({"version": 1}, "model"),
-     ({"state": "closed"}, "state")],
+    [
+        ({"severity": "awful"}, "severity"),
+        ({"title": "x" * 301}, "title"),
+        ({"owner": "nobody@example.org"}, "owner"),
+        ({"version": 1}, "model"),
+        ({"state": "closed"}, "state"),
+    ],
 )
 def test_a_bad_finding_names_the_field(workspace, api, change, field):
     response = api("validator").post(
@@ -336,9 +342,7 @@ def test_a_bad_finding_names_the_field(workspace, api, change, field):
 
 
 @pytest.mark.parametrize("path", [REQUESTS, "/api/v1/findings", "/api/v1/policies"])
-def test_lists_cost_the_same_for_many_rows(
-    workspace, api, path, django_assert_max_num_queries
-):
+def test_lists_cost_the_same_for_many_rows(workspace, api, path, django_assert_max_num_queries):
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 

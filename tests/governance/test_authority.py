@@ -32,15 +32,19 @@ def approved(workspace, signer, approve):
 
 def why_not(promotion, **change):
     given = {
-        "reference": promotion.reference, "release_digest": promotion.release_digest,
-        "environment": "production", **change,
+        "reference": promotion.reference,
+        "release_digest": promotion.release_digest,
+        "environment": "production",
+        **change,
     }
     return ApprovalAuthority().why_not(**given)
 
 
 def move(promotion, caller_for, *, version=None, name="champion", reference=None):
     return aliases.move(
-        caller=caller_for("model_owner"), model=promotion.model, name=name,
+        caller=caller_for("model_owner"),
+        model=promotion.model,
+        name=name,
         version=version or promotion.version,
         reference=promotion.reference if reference is None else reference,
     )
@@ -99,7 +103,8 @@ def test_what_went_live_overtakes_other_approvals(workspace, signer, approve, ap
     later = approve(ben, later)
 
     ApprovalAuthority().conclude(
-        reference=later.reference, outcome="succeeded",
+        reference=later.reference,
+        outcome="succeeded",
         rollout=SimpleNamespace(uid=uuid4(), reason=""),
     )
 
@@ -112,8 +117,11 @@ def test_the_alias_moves_for_its_approval_only(workspace, approved, caller_for):
     other = make.version(approved.model)
 
     for refused in (
-        {"reference": ""}, {"reference": "promotion:x"}, {"version": other},
-        {"name": "staging"}, {"reference": f"rollout:{uuid4()}"},
+        {"reference": ""},
+        {"reference": "promotion:x"},
+        {"version": other},
+        {"name": "staging"},
+        {"reference": f"rollout:{uuid4()}"},
         {"reference": f"rollback:{uuid4()}"},
     ):
         with pytest.raises(ProtectedAlias):
@@ -133,6 +141,8 @@ def test_the_alias_does_not_move_for_an_open_request(workspace, caller_for):
 
 
 def test_the_alias_does_not_move_after_the_end(workspace, approved, caller_for):
-    with time_machine.travel(timezone.now() + timedelta(days=31)):
-        with pytest.raises(ProtectedAlias, match="has ended"):
-            move(approved, caller_for)
+    with (
+        time_machine.travel(timezone.now() + timedelta(days=31)),
+        pytest.raises(ProtectedAlias, match="has ended"),
+    ):
+        move(approved, caller_for)

@@ -133,9 +133,7 @@ def test_waiting_ends_when_it_is_decided(workspace, signer, reject):
     clock = Clock()
     clock.while_asleep = lambda: clock.now >= 2 and promotion.is_open and reject(ada, promotion)
 
-    found = wait_for(
-        promotion, promotion.release_digest, wait_s=60, sleep=clock.sleep, clock=clock
-    )
+    found = wait_for(promotion, promotion.release_digest, wait_s=60, sleep=clock.sleep, clock=clock)
 
     assert found.state == "blocked"
     assert clock.now == 2
@@ -145,9 +143,7 @@ def test_waiting_ends_with_the_time(workspace):
     promotion = make.promotion(workspace)
     clock = Clock()
 
-    found = wait_for(
-        promotion, promotion.release_digest, wait_s=3, sleep=clock.sleep, clock=clock
-    )
+    found = wait_for(promotion, promotion.release_digest, wait_s=3, sleep=clock.sleep, clock=clock)
 
     assert (found.state, clock.now) == ("waiting", 3)
 
@@ -155,9 +151,10 @@ def test_waiting_ends_with_the_time(workspace):
 def test_what_is_final_does_not_wait(workspace, approved):
     clock = Clock()
 
-    assert wait_for(
-        approved, approved.release_digest, wait_s=60, sleep=clock.sleep, clock=clock
-    ).state == "cleared"
+    assert (
+        wait_for(approved, approved.release_digest, wait_s=60, sleep=clock.sleep, clock=clock).state
+        == "cleared"
+    )
     assert clock.now == 0
 
 

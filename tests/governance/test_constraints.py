@@ -1,4 +1,4 @@
-"""Each rule of separation of duties against raw SQL: as the owner, and the heart of it as cs_app."""
+"""Each rule of separation of duties against raw SQL: as the owner, its heart as cs_app."""
 
 from __future__ import annotations
 
@@ -46,8 +46,13 @@ def promotion(workspace: Any) -> PromotionRequest:
 
 def signing(promotion: PromotionRequest, user: Any, **values: Any) -> tuple[str, dict[str, Any]]:
     given = {
-        "promotion": promotion.pk, "round": promotion.round, "user": user.pk,
-        "role": "validator", "verdict": "approve", "digest": promotion.digest, **values,
+        "promotion": promotion.pk,
+        "round": promotion.round,
+        "user": user.pk,
+        "role": "validator",
+        "verdict": "approve",
+        "digest": promotion.digest,
+        **values,
     }
     return SIGN, given
 
@@ -79,10 +84,13 @@ def test_whoever_signed_does_not_become_an_author_of_that_content(sql, promotion
     sql(signing(promotion, ada))
 
     with pytest.raises(IntegrityError, match="signature_not_by_author"):
-        sql((
-            "INSERT INTO governance_requestauthor (promotion_id, user_id, how, identity) "
-            "VALUES (%s, %s, 'git_author', 'x')", [promotion.pk, ada.pk],
-        ))
+        sql(
+            (
+                "INSERT INTO governance_requestauthor (promotion_id, user_id, how, identity) "
+                "VALUES (%s, %s, 'git_author', 'x')",
+                [promotion.pk, ada.pk],
+            )
+        )
 
 
 def test_an_author_stays_one(sql, promotion):
@@ -117,10 +125,19 @@ def test_a_signature_names_the_present_content(sql, promotion, person, change):
 
 def test_a_service_account_has_no_column_to_sign_in(sql, promotion):
     with pytest.raises(IntegrityError):
-        sql((SIGN, {
-            "promotion": promotion.pk, "round": promotion.round, "user": None,
-            "role": "validator", "verdict": "approve", "digest": promotion.digest,
-        }))
+        sql(
+            (
+                SIGN,
+                {
+                    "promotion": promotion.pk,
+                    "round": promotion.round,
+                    "user": None,
+                    "role": "validator",
+                    "verdict": "approve",
+                    "digest": promotion.digest,
+                },
+            )
+        )
 
 
 @pytest.mark.parametrize("status", ["rejected", "withdrawn", "expired", "invalidated"])
@@ -194,7 +211,8 @@ def test_a_rejection_keeps_it_from_being_approved(sql, promotion, person):
 def test_an_unmapped_author_keeps_it_from_being_approved(sql, promotion, person):
     unknown = (
         "INSERT INTO governance_requestauthor (promotion_id, how, identity) "
-        "VALUES (%s, 'git_author', 'x@y')", [promotion.pk],
+        "VALUES (%s, 'git_author', 'x@y')",
+        [promotion.pk],
     )
 
     with pytest.raises(IntegrityError, match="an author maps to no person"):
@@ -205,10 +223,12 @@ def test_the_digest_is_of_the_content(sql, promotion):
     with pytest.raises(IntegrityError, match="promotion_digest_is_of_content"):
         sql("UPDATE governance_promotionrequest SET content = '{}'")
     with pytest.raises(IntegrityError, match="promotion_digest_is_of_content"):
-        sql((
-            "UPDATE governance_promotionrequest SET digest = %s, round = round + 1",
-            ["sha256:" + "0" * 64],
-        ))
+        sql(
+            (
+                "UPDATE governance_promotionrequest SET digest = %s, round = round + 1",
+                ["sha256:" + "0" * 64],
+            )
+        )
 
 
 def test_another_content_begins_another_round(sql, promotion, person):
@@ -224,8 +244,14 @@ def test_another_content_begins_another_round(sql, promotion, person):
 
 @pytest.mark.parametrize(
     "change",
-    ["release_digest = 'x'", "comment = 'x'", "requested_by_id = requested_by_id + 1",
-     "policy_revision_id = 0", "number = 99", "plan = '[]'"],
+    [
+        "release_digest = 'x'",
+        "comment = 'x'",
+        "requested_by_id = requested_by_id + 1",
+        "policy_revision_id = 0",
+        "number = 99",
+        "plan = '[]'",
+    ],
 )
 def test_what_was_asked_for_does_not_change(sql, promotion, change):
     with pytest.raises(IntegrityError, match="request_is_fixed"):
@@ -279,9 +305,11 @@ def test_one_request_is_open_per_model_and_environment(workspace, promotion):
     second.pk, second.number = None, 99
     second.uid = make.uuid7()
 
-    with pytest.raises(IntegrityError, match="promotion_one_open_per_environment"):
-        with transaction.atomic():
-            second.save(force_insert=True)
+    with (
+        pytest.raises(IntegrityError, match="promotion_one_open_per_environment"),
+        transaction.atomic(),
+    ):
+        second.save(force_insert=True)
 
 
 def test_a_policys_revision_never_changes(sql, promotion):
@@ -289,6 +317,12 @@ def test_a_policys_revision_never_changes(sql, promotion):
         sql("UPDATE governance_policyrevision SET body = '{}'")
     with pytest.raises(IntegrityError, match="never deleted"):
         sql("DELETE FROM governance_policyrevision")
+
+
+def together(conn: psycopg.Connection[Any], statements: Any) -> None:
+    for text, values in statements:
+        conn.execute(text, values)
+    conn.commit()
 
 
 @pytest.mark.django_db(transaction=True)
@@ -318,9 +352,7 @@ def test_the_application_can_do_no_more_than_the_owner(workspace, person):
         assert as_app.execute("SELECT current_user").fetchone() == ("cs_app",)
         for statements, said in attempts:
             with pytest.raises(psycopg.Error, match=said):
-                for text, values in statements:
-                    as_app.execute(text, values)
-                as_app.commit()
+                together(as_app, statements)
             as_app.rollback()
 
     promotion.refresh_from_db()

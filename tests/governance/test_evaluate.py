@@ -49,7 +49,8 @@ def test_the_end_of_the_interval_decides_where_the_gate_says_so():
 
 
 @pytest.mark.parametrize(
-    "figure", [None, {}, {"value": None}, {"value": float("nan")}, {"value": "0.9"}, {"value": True}]
+    "figure",
+    [None, {}, {"value": None}, {"value": float("nan")}, {"value": "0.9"}, {"value": True}],
 )
 def test_a_figure_that_is_none_never_passes(figure):
     found = verdict(f"auc >= 0{ON}", facts(sources=evaluation(auc=figure)))
@@ -78,15 +79,16 @@ def test_the_evidence_says_why_a_metric_is_missing():
     ("source", "state", "said"),
     [
         (Source(Have.WAITING), State.WAITING, "is being computed"),
-        (Source(Have.FAILED, reason="the endpoint timed out", remedy="Run it again."),
-         State.COULD_NOT_COMPUTE, "the endpoint timed out."),
+        (
+            Source(Have.FAILED, reason="the endpoint timed out", remedy="Run it again."),
+            State.COULD_NOT_COMPUTE,
+            "the endpoint timed out.",
+        ),
         (Source(Have.MISSING, reason="no endpoint"), State.COULD_NOT_COMPUTE, "no endpoint."),
     ],
 )
 def test_evidence_that_is_not_there(source, state, said):
-    found = verdict(
-        f"auc >= 0.6{ON}", facts(sources={("evaluation", "holdout"): source})
-    )
+    found = verdict(f"auc >= 0.6{ON}", facts(sources={("evaluation", "holdout"): source}))
 
     assert found.state is state
     assert said in found.explanation
@@ -96,7 +98,9 @@ def test_nothing_at_all_could_not_be_computed():
     assert verdict(f"auc >= 0.6{ON}", facts()).state is State.COULD_NOT_COMPUTE
 
 
-@pytest.mark.parametrize("text", [f"auc - live.auc >= -0.01{ON}", f"decision_flips(live) <= 3%{ON}"])
+@pytest.mark.parametrize(
+    "text", [f"auc - live.auc >= -0.01{ON}", f"decision_flips(live) <= 3%{ON}"]
+)
 def test_a_first_release_has_nothing_to_compare_with(text):
     found = verdict(text, facts(live=None))
 
@@ -123,8 +127,13 @@ def differential(delta=0.02, low=0.01, high=0.03, share=0.02):
             {
                 "flips": {"share": {"value": share, "lower95": 0.015, "upper95": 0.026}},
                 "metrics_delta": {
-                    "auc": {"candidate": 0.7 + delta, "baseline": 0.7, "delta": delta,
-                            "lower95": low, "upper95": high}
+                    "auc": {
+                        "candidate": 0.7 + delta,
+                        "baseline": 0.7,
+                        "delta": delta,
+                        "lower95": low,
+                        "upper95": high,
+                    }
                 },
             }
         )
@@ -136,14 +145,18 @@ def test_a_difference_is_compared_with_its_sign():
     assert found.state is State.PASSES
     assert found.live_value == 0.7
 
-    found = verdict(f"auc - live.auc >= -0.01{ON}", facts(sources=differential(-0.02, -0.03, -0.01)))
+    found = verdict(
+        f"auc - live.auc >= -0.01{ON}", facts(sources=differential(-0.02, -0.03, -0.01))
+    )
     assert found.state is State.FAILS
     assert found.is_worse_than_live
     assert "AUC against live is −0.020 [−0.030, −0.010]" in found.explanation
 
 
 def test_flips_are_a_share():
-    assert verdict(f"decision_flips(live) <= 3%{ON}", facts(sources=differential())).state == "passes"
+    assert (
+        verdict(f"decision_flips(live) <= 3%{ON}", facts(sources=differential())).state == "passes"
+    )
     found = verdict(f"decision_flips(live) <= 1%{ON}", facts(sources=differential()))
     assert found.state is State.FAILS
     assert "2.0 %" in found.explanation
@@ -178,9 +191,7 @@ def test_a_gate_of_several_parts_is_as_good_as_its_worst():
     text = "card.complete and findings.open_high == 0"
 
     assert verdict(text, facts()).state is State.PASSES
-    found = verdict(
-        text, facts(card_missing=["the model's purpose"], findings={"open_high": 2})
-    )
+    found = verdict(text, facts(card_missing=["the model's purpose"], findings={"open_high": 2}))
     assert found.state is State.FAILS
     assert "The card lacks the model's purpose." in found.explanation
     assert "2 open high findings" in found.explanation

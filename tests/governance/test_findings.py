@@ -34,8 +34,12 @@ def test_numbers_have_no_gaps(workspace):
 
 @pytest.mark.parametrize(
     ("change", "field"),
-    [({"severity": "awful"}, "severity"), ({"title": " "}, "title"), ({"title": "x" * 301}, "title"),
-     ({"description": "x" * 10_001}, "description")],
+    [
+        ({"severity": "awful"}, "severity"),
+        ({"title": " "}, "title"),
+        ({"title": "x" * 301}, "title"),
+        ({"description": "x" * 10_001}, "description"),
+    ],
 )
 def test_what_is_wrong_is_said_by_field(workspace, change, field):
     with pytest.raises(Invalid) as caught:
@@ -88,8 +92,12 @@ def test_closing_needs_a_resolution(workspace, caller_for, recorded_actions):
 def alert(model):
     rule = SimpleNamespace(severity="medium", name="drift of the score")
     return SimpleNamespace(
-        uid=uuid4(), workspace=model.workspace, monitor=SimpleNamespace(model=model), rule=rule,
-        cause="PSI of the score is 0.31.", __str__=lambda self: "A-1",
+        uid=uuid4(),
+        workspace=model.workspace,
+        monitor=SimpleNamespace(model=model),
+        rule=rule,
+        cause="PSI of the score is 0.31.",
+        __str__=lambda self: "A-1",
     )
 
 
@@ -112,8 +120,12 @@ def test_an_alert_becomes_one_finding(workspace):
 def test_a_rollout_that_came_back_becomes_one_finding(workspace, outcome, count):
     promotion = make.promotion(workspace)
     rollout = SimpleNamespace(
-        uid=uuid4(), workspace=workspace, route=SimpleNamespace(model=promotion.model),
-        to_version=promotion.version, reason="5 % errors.", reference=promotion.reference,
+        uid=uuid4(),
+        workspace=workspace,
+        route=SimpleNamespace(model=promotion.model),
+        to_version=promotion.version,
+        reason="5 % errors.",
+        reference=promotion.reference,
     )
 
     for _ in range(2):

@@ -27,8 +27,11 @@ def text_of(response):
 
 def signing(promotion, **change):
     return {
-        "digest": promotion.digest, "password": PASSWORD, "reason": "Read it.",
-        "meaning": "validator::I validated this version independently", "verdict": "approve",
+        "digest": promotion.digest,
+        "password": PASSWORD,
+        "reason": "Read it.",
+        "meaning": "validator::I validated this version independently",
+        "verdict": "approve",
         **change,
     }
 
@@ -39,8 +42,11 @@ def compared(workspace):
     make.policy(
         workspace,
         gates=(
-            "auc >= 0.6", "selection_rate_ratio(age).lower95 >= 0.8", "auc - live.auc >= -0.05",
-            "decision_flips(live) <= 3%", "explanation.present",
+            "auc >= 0.6",
+            "selection_rate_ratio(age).lower95 >= 0.8",
+            "auc - live.auc >= -0.05",
+            "decision_flips(live) <= 3%",
+            "explanation.present",
         ),
         extra="rollout: {steps: [25%, 50%, 100%]}\n",
     )
@@ -51,7 +57,8 @@ def compared(workspace):
     make.evaluation(mine)
     make.differential(mine, live, delta=-0.02)
     make.evidence(
-        mine, "fairness",
+        mine,
+        "fairness",
         {
             "selection_rate_ratio": {"age": {"value": 0.774, "lower95": 0.741, "upper95": 0.808}},
             "too_small": [{"column": "purpose", "value": "medical", "rows": 41}],
@@ -77,8 +84,13 @@ def test_the_page_says_its_facts_in_order(workspace, client_for, compared):
     assert "Would replace version 1, live since" in page
     assert "Canary 25 % → 50 % → 100 %." in page
     order = [
-        "Fails, or is worse than live", "Not known", "What changed", "Where decisions flip",
-        "gate passes", "What would turn it green", "What happened",
+        "Fails, or is worse than live",
+        "Not known",
+        "What changed",
+        "Where decisions flip",
+        "gate passes",
+        "What would turn it green",
+        "What happened",
     ]
     places = [page.index(words) for words in order]
     assert places == sorted(places), dict(zip(order, places, strict=True))
@@ -87,7 +99,10 @@ def test_the_page_says_its_facts_in_order(workspace, client_for, compared):
     assert "purpose “medical” has 41 rows: too few" in page
     assert "auc_train: reported by" in page
     assert "0.42 → 0.4" in page
-    assert "Most decisions flip where carrier is AA: 4.2 % of them, against 1.3 % of the others." in page
+    assert (
+        "Most decisions flip where carrier is AA: 4.2 % of them, against 1.3 % of the others."
+        in page
+    )
     assert "asked" in page.lower()
 
 
@@ -172,7 +187,8 @@ def test_a_request_that_is_not_there(workspace, client_for, number):
 
 def test_names_are_escaped(workspace, client_for, person):
     promotion = make.promotion(
-        workspace, of=make.version(make.model(workspace, name="<b>x&y")),
+        workspace,
+        of=make.version(make.model(workspace, name="<b>x&y")),
         by=person("requester", name="<script>alert(1)</script>"),
     )
     client = client_for("viewer")
@@ -392,7 +408,8 @@ def test_policies_are_written_and_revised_by_page(workspace, client_for):
     )
     revised = client.post(
         "/policies/tier-2/edit/",
-        {"source": make.source(gates=("auc >= 0.9",)), "seen_revision": 1}, follow=True,
+        {"source": make.source(gates=("auc >= 0.9",)), "seen_revision": 1},
+        follow=True,
     )
     page = text_of(revised)
     assert "Against revision 1." in page
@@ -445,12 +462,15 @@ def test_changes_of_a_release_are_named_part_by_part(workspace):
     model = make.model(workspace)
     old, new = make.version(model), make.version(model)
     old.release = {
-        **old.release, "git_commit": "a" * 40,
+        **old.release,
+        "git_commit": "a" * 40,
         "signature": {"inputs": [{"name": "zip3"}], "outputs": []},
         "training": {"from": "2025-01", "to": "2025-06", "rows": 1000},
     }
     new.release = {
-        **new.release, "git_commit": "b" * 40, "git_authors": ["jun@x.example"],
+        **new.release,
+        "git_commit": "b" * 40,
+        "git_authors": ["jun@x.example"],
         "signature": {"inputs": [{"name": "income"}], "outputs": []},
         "training": {"from": "2025-01", "to": "2025-12", "rows": 412_908},
     }

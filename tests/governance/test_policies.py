@@ -66,7 +66,9 @@ def test_revise_keeps_the_revision_before(workspace, caller_for, recorded_action
     policy = make.policy(workspace)
 
     revision = policies.revise(
-        caller=caller_for("risk_officer"), policy=policy, seen_revision=1,
+        caller=caller_for("risk_officer"),
+        policy=policy,
+        seen_revision=1,
         source=make.source(gates=("auc >= 0.9",)),
     )
 
@@ -82,7 +84,9 @@ def test_revise_refuses_what_was_written_on_an_older_one(workspace, caller_for):
 
     with pytest.raises(Conflict) as caught:
         policies.revise(
-            caller=caller, policy=policy, seen_revision=1,
+            caller=caller,
+            policy=policy,
+            seen_revision=1,
             source=make.source(gates=("auc >= 0.8",)),
         )
 

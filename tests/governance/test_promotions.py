@@ -28,7 +28,8 @@ def states(promotion):
 
 def open_for(version, caller):
     return promotions.open_request(
-        caller=caller, version=version,
+        caller=caller,
+        version=version,
         environment=registry.get_environment(version.model.workspace, "production"),
     )
 
@@ -41,9 +42,7 @@ def test_open_freezes_policy_evidence_and_authors(workspace, caller_for, recorde
     assert body["policy"] == promotion.policy_revision.digest
     assert body["evidence"] == [promotion.version.evidence.get().digest]
     assert promotion.digest == contents.digest(promotion.content)
-    assert set(body["authors"]) == {
-        promotion.requested_by.pid, promotion.version.created_by.pid
-    }
+    assert set(body["authors"]) == {promotion.requested_by.pid, promotion.version.created_by.pid}
     assert (promotion.number, promotion.round, promotion.status) == (1, 1, "open")
     assert states(promotion) == dict.fromkeys(make.GATES, "passes")
     assert recorded_actions()[-2:] == ["request.opened", "request.gates_evaluated"]
@@ -54,7 +53,8 @@ def test_a_later_revision_does_not_touch_it(workspace, caller_for):
     digest = promotion.digest
 
     policies.revise(
-        caller=caller_for("risk_officer"), policy=promotion.policy_revision.policy,
+        caller=caller_for("risk_officer"),
+        policy=promotion.policy_revision.policy,
         source=make.source(gates=("auc >= 0.99",)),
     )
     promotion = promotions.refresh_gates(promotion)
@@ -106,7 +106,8 @@ def test_open_needs_the_role_and_the_workspace(workspace, caller_for):
     elsewhere = make.version(make.model(WorkspaceFactory()))
     with pytest.raises(NotAllowed):
         promotions.open_request(
-            caller=caller_for("requester"), version=elsewhere,
+            caller=caller_for("requester"),
+            version=elsewhere,
             environment=registry.get_environment(workspace, "production"),
         )
 
@@ -222,7 +223,11 @@ def test_everybody_who_shaped_it_is_an_author(workspace, person, caller_for):
     promotion = make.promotion(workspace, of=version, by=requester)
 
     assert {row.user for row in promotion.authors.all()} == {
-        requester, version.created_by, git, editor, tagger,
+        requester,
+        version.created_by,
+        git,
+        editor,
+        tagger,
     }
 
 
@@ -232,9 +237,7 @@ def test_the_person_behind_a_service_account_is_the_author(workspace, person, ca
     make.policy(workspace)
     jun = person("viewer")
     service = ServiceAccountFactory(workspace=workspace, responsible=jun, roles=["requester"])
-    caller = replace(
-        caller_for(jun), service_account=service, roles=frozenset({"requester"})
-    )
+    caller = replace(caller_for(jun), service_account=service, roles=frozenset({"requester"}))
 
     promotion = open_for(make.version(make.model(workspace)), caller)
 
@@ -255,7 +258,9 @@ def test_an_unmapped_author_blocks_until_somebody_says_who_it_is(workspace, pers
     assert "mai@old.example" not in Event.objects.order_by("-pk")[0].body
 
     versions.map_author(
-        caller=caller_for("administrator"), version=version, identity="mai@old.example",
+        caller=caller_for("administrator"),
+        version=version,
+        identity="mai@old.example",
         user=(mai := person("validator")),
     )
     promotion = promotions.refresh_gates(promotion)

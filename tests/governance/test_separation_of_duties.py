@@ -14,8 +14,14 @@ from django.db import connection, transaction
 from django.utils import timezone
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from hypothesis.stateful import run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from accounts.models import Workspace
 from accounts.signals import workspace_created
@@ -31,8 +37,12 @@ from tests.governance.conftest import PASSWORD
 
 PEOPLE = st.integers(0, 5)
 ROLES = [
-    ("validator",), ("validator", "requester"), ("risk_officer",),
-    ("risk_officer", "model_owner"), ("validator", "risk_officer"), ("requester", "model_owner"),
+    ("validator",),
+    ("validator", "requester"),
+    ("risk_officer",),
+    ("risk_officer", "model_owner"),
+    ("validator", "risk_officer"),
+    ("requester", "model_owner"),
 ]
 
 
@@ -84,7 +94,8 @@ class Duties(RuleBasedStateMachine):
 
         def act() -> None:
             self.promotion = promotions.open_request(
-                caller=self.caller(who), version=version,
+                caller=self.caller(who),
+                version=version,
                 environment=registry.get_environment(self.workspace, "production"),
             )
 
@@ -96,8 +107,12 @@ class Duties(RuleBasedStateMachine):
         self.seen[who] = self.promotion.digest
 
     @precondition(lambda self: self.promotion is not None)
-    @rule(who=PEOPLE, verdict=st.sampled_from(["approve", "approve", "approve", "reject"]),
-          fresh=st.booleans(), role=st.sampled_from(["", "validator", "risk_officer"]))
+    @rule(
+        who=PEOPLE,
+        verdict=st.sampled_from(["approve", "approve", "approve", "reject"]),
+        fresh=st.booleans(),
+        role=st.sampled_from(["", "validator", "risk_officer"]),
+    )
     def sign(self, who: int, verdict: str, fresh: bool, role: str) -> None:
         digest = self.promotion.digest if fresh else self.seen.get(who, "sha256:none")
         meanings = self.promotion.policy_revision.body["meanings"]
@@ -106,8 +121,13 @@ class Duties(RuleBasedStateMachine):
         service = signatures.approve if verdict == "approve" else signatures.reject
         self.attempt(
             lambda: service(
-                caller=self.caller(who), promotion=self.promotion, digest=digest,
-                meaning=meaning, password=PASSWORD, reason="because", role=role,
+                caller=self.caller(who),
+                promotion=self.promotion,
+                digest=digest,
+                meaning=meaning,
+                password=PASSWORD,
+                reason="because",
+                role=role,
             )
         )
 
@@ -136,9 +156,7 @@ class Duties(RuleBasedStateMachine):
     @rule()
     def deal_with_it(self) -> None:
         for finding in self.model.findings.filter(state="open"):
-            findings.close(
-                caller=make.system(self.workspace), finding=finding, resolution="Done."
-            )
+            findings.close(caller=make.system(self.workspace), finding=finding, resolution="Done.")
 
     @precondition(lambda self: self.promotion is not None)
     @rule(who=PEOPLE)
@@ -171,9 +189,7 @@ class Duties(RuleBasedStateMachine):
             return
         for promotion in PromotionRequest.objects.filter(workspace=self.workspace):
             authors = set(promotion.authors.values_list("user_id", flat=True))
-            counted = [
-                item for item in promotion.signatures.all() if item.round == promotion.round
-            ]
+            counted = [item for item in promotion.signatures.all() if item.round == promotion.round]
             assert not authors & {item.user_id for item in counted}, "an author's signature counts"
             assert all(item.digest == promotion.digest for item in counted), "a stale one counts"
             people = [item.user_id for item in counted]
@@ -181,7 +197,9 @@ class Duties(RuleBasedStateMachine):
             if promotion.status != "approved":
                 assert clearance(promotion, promotion.release_digest).state is not State.CLEARED
                 continue
-            blocking = [gate for gate in GateResult.objects.filter(promotion=promotion) if gate.blocks]
+            blocking = [
+                gate for gate in GateResult.objects.filter(promotion=promotion) if gate.blocks
+            ]
             assert not blocking, "approved on a failing gate"
             roles = sorted(item.role for item in counted if item.verdict == "approve")
             assert roles == ["risk_officer", "validator", "validator"], "not the policy's people"
@@ -192,7 +210,9 @@ def test_duties_stay_separate_in_any_order():
     run_state_machine_as_test(
         Duties,
         settings=settings(
-            max_examples=15, stateful_step_count=20, deadline=None,
+            max_examples=15,
+            stateful_step_count=20,
+            deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
     )

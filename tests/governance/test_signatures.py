@@ -47,9 +47,7 @@ def test_the_last_signature_approves(workspace, signer, approve, recorded_action
     assert Message.objects.filter(purpose="request.outcome").count() == 1
 
 
-def test_the_signature_is_bound_to_its_event_and_its_reason_is_personal(
-    workspace, signer, approve
-):
+def test_the_signature_is_bound_to_its_event_and_its_reason_is_personal(workspace, signer, approve):
     promotion = approve(signer("validator"), make.promotion(workspace), reason="I read it.")
 
     signature = promotion.signatures.get()
@@ -146,7 +144,8 @@ def test_evidence_that_is_not_there_leaves_no_way_either(workspace, signer, appr
 
 def test_a_gate_that_only_warns_does_not_stand_in_the_way(workspace, signer, approve):
     promotion = make.promotion(
-        workspace, gates=("card.complete", "{check: auc >= 0.9, severity: warn}"),
+        workspace,
+        gates=("card.complete", "{check: auc >= 0.9, severity: warn}"),
         approvals={"validator": 1},
     )
 
@@ -267,8 +266,11 @@ def test_another_workspaces_request_is_not_signed(workspace, signer, person):
 
     with pytest.raises(NotAllowed):
         signatures.approve(
-            caller=make.caller(eve, elsewhere), promotion=promotion, digest=promotion.digest,
-            meaning="I validated this version independently", password=PASSWORD,
+            caller=make.caller(eve, elsewhere),
+            promotion=promotion,
+            digest=promotion.digest,
+            meaning="I validated this version independently",
+            password=PASSWORD,
         )
 
     refused(promotion)

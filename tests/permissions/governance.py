@@ -1,4 +1,4 @@
-"""Governance: requests, signing, policies, findings. The audit trail's rows stand in ``audit.py``."""
+"""Requests, signing, policies, findings. The audit trail's rows stand in ``audit.py``."""
 
 from __future__ import annotations
 
