@@ -11,7 +11,7 @@ from typing import Any
 import embedded
 from demo import models
 from demo.processes import Process, Supervisor
-from embedded import envoy
+from embedded import envoy, processes
 
 GATEWAY_NAME = "edge-1"
 SERVERS = [recipe.key for recipe in models.RECIPES]
@@ -64,6 +64,9 @@ class House:
         Raises: EmbeddedError, DidNotStart: with what to do about it.
         """
         self.var_dir.mkdir(parents=True, exist_ok=True)
+        processes.insist_port_free("the web server", self.port)
+        for index, key in enumerate(SERVERS):
+            processes.insist_port_free(f"the model server {key}", self.port + 10 + index)
         # A process of its own: MLflow and scikit-learn are not for the supervisor to carry.
         folder = self.var_dir / "models"
         self.supervisor.run("python", "-m", "demo.models", str(folder))

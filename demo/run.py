@@ -25,8 +25,19 @@ def main() -> int:
     parser.add_argument("--once", action="store_true", help="play, print, stop everything")
     once = parser.parse_args().once
     wanted = Path(os.environ.get("VAR_DIR") or "var").absolute()
-    report = Report()
+    # Said aloud, since a shell starts background processes with Ctrl-C ignored.
+    signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, _interrupt)
+    report = Report()
+    try:
+        with state.held(wanted):
+            return _run(wanted, report, once=once)
+    except state.InUse as error:
+        report.say(f"  ✗ {error}")
+        return 1
+
+
+def _run(wanted: Path, report: Report, *, once: bool) -> int:
     var_dir, is_new = state.choose(wanted, once=once)
     house = House.at(var_dir, int(os.environ.get("PORT") or "8000"))
     try:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,8 +15,9 @@ import embedded
 from embedded import postgres
 
 MARK = "story.json"
+LOCK = ".demo.lock"
 #: Trained models are the same for every run, so they stay.
-KEPT = {"models", "log", MARK}
+KEPT = {"models", "log", MARK, LOCK}
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,25 @@ class Played:
         var_dir.mkdir(parents=True, exist_ok=True)
         mark = cls(once, finished, datetime.now(UTC).isoformat(timespec="seconds"))
         (var_dir / MARK).write_text(json.dumps(asdict(mark)))
+
+
+class InUse(Exception):
+    """Another run of the demo holds this VAR_DIR."""
+
+
+@contextmanager
+def held(var_dir: Path) -> Iterator[None]:
+    """Hold the VAR_DIR for one run; the lock goes with the process, however it ends.
+
+    Raises: InUse.
+    """
+    var_dir.mkdir(parents=True, exist_ok=True)
+    with (var_dir / LOCK).open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InUse(f"Another demo runs in {var_dir}: stop it, or give a VAR_DIR.") from None
+        yield
 
 
 def choose(var_dir: Path, *, once: bool) -> tuple[Path, bool]:
