@@ -29,9 +29,7 @@ class EnvironmentFactory(factory.django.DjangoModelFactory[Environment]):
     workspace = factory.SubFactory(WorkspaceFactory)
     name = "production"
     position = 20
-    alias = factory.LazyAttribute(
-        lambda it: "champion" if it.name == "production" else it.name
-    )
+    alias = factory.LazyAttribute(lambda it: "champion" if it.name == "production" else it.name)
 
 
 class RegisteredModelFactory(factory.django.DjangoModelFactory[RegisteredModel]):
