@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 from django import forms
+from django.db.models import QuerySet
 
 from accounts.models import User
 from accounts.models.api_token import MAX_LIFETIME, SIGNING_ROLES
@@ -62,6 +65,6 @@ class ServiceAccountForm(forms.Form):
     responsible = PersonChoice(queryset=User.objects.none())
     roles = forms.MultipleChoiceField(choices=MACHINE_ROLES, widget=forms.CheckboxSelectMultiple)
 
-    def __init__(self, *args: object, people: object, **kwargs: object) -> None:
+    def __init__(self, *args: Any, people: QuerySet[User], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["responsible"].queryset = people
+        cast("PersonChoice", self.fields["responsible"]).queryset = people

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.generic import TemplateView
 
 from accounts import http, selectors
+from accounts.models import User
 
 
 class WorkspaceListView(TemplateView):
@@ -16,7 +17,8 @@ class WorkspaceListView(TemplateView):
     template_name = "accounts/workspace_list.html"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        held = selectors.memberships_by_workspace(self.request.user)
+        # LoginRequiredMiddleware lets nobody else come here
+        held = selectors.memberships_by_workspace(cast(User, self.request.user))
         target = self._target()
         rows = [
             {

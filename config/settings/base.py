@@ -234,6 +234,17 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["accounts.api.permissions.CapabilityPermission"],
     "COMPONENT_SPLIT_REQUEST": True,
+    # Fields of one name with different choices need names of their own, or a generated client gets
+    # "State72cEnum".
+    "ENUM_NAME_OVERRIDES": {
+        "ModelKind": "registry.models.registered_model.Kind",
+        "DatasetState": "registry.models.dataset.Dataset.State",
+        "EvidenceKind": "evaluation.models.evidence.Evidence.Kind",
+        "AskedEvidenceKind": "evaluation.params.OFFERED",
+        "EvidenceState": "evaluation.models.evidence.Evidence.State",
+        "AlertRuleKind": "monitoring.models.alert.AlertRule.Kind",
+        "Severity": "governance.models.finding.Finding.Severity",
+    },
 }
 
 # Celery carries nudges only; the job table is the queue of record (RELIABILITY 4.2).
