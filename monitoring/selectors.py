@@ -26,6 +26,7 @@ from monitoring.models import (
 )
 from monitoring.profiles.codec import Profile, Spec, unpack_profile, unpack_spec
 from monitoring.rules import ColumnFact, WindowFact
+from registry.models import ModelVersion
 
 if TYPE_CHECKING:
     from accounts.models import Workspace
@@ -57,6 +58,15 @@ def get_monitor(workspace: Workspace, uid: UUID | str) -> Monitor:
     if found is None:
         raise MonitorNotFound("There is no such monitor here.")
     return found
+
+
+def watchable_versions(workspace: Workspace) -> QuerySet[ModelVersion]:
+    """Versions that a new monitor can watch, the newest first."""
+    return (
+        ModelVersion.objects.filter(model__workspace=workspace, model__retired_at=None)
+        .select_related("model__workspace", "model__owner")
+        .order_by("-pk")
+    )
 
 
 def windows(monitor: Monitor, limit: int = SHOWN_WINDOWS) -> list[Window]:

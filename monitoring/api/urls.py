@@ -25,9 +25,7 @@ urlpatterns = [
     ),
     path(
         f"{_monitor}/labels",
-        MonitorViewSet.as_view(
-            {"post": "labels"}, parser_classes=ROW_PARSERS
-        ),
+        MonitorViewSet.as_view({"post": "labels"}, parser_classes=ROW_PARSERS),
         name="monitor-labels",
     ),
     path(f"{_monitor}/drift", MonitorViewSet.as_view({"get": "drift"}), name="monitor-drift"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 from datetime import UTC, datetime, timedelta
@@ -10,16 +11,19 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
 
 from accounts.callers import Caller
+from common.canonical import sha256_hex
 from jobs.services.run import run_until_idle
-from monitoring.models import Alert, Ingest, Monitor, Report, Window
-from monitoring.services import ingest, monitors, reports
+from monitoring.models import Alert, AlertRule, Ingest, Monitor, Report, Window
+from monitoring.services import ingest, monitors
 from monitoring.services.monitors import Meaning
 from registry.models import Dataset, Environment
 from registry.services import datasets
 from tests.factories.accounts import person
-from tests.factories.registry import ModelVersionFactory, RegisteredModelFactory
+from tests.factories.registry import DatasetFactory, ModelVersionFactory, RegisteredModelFactory
 
 #: The first window of ``rows``.
 START = datetime(2013, 4, 1, tzinfo=UTC)
@@ -75,19 +79,38 @@ def ndjson(columns: dict[str, Any]) -> io.BytesIO:
 
 
 def reference(workspace: Any, *, name: str = "reference", **extra: list[Any]) -> Dataset:
-    """3,000 rows like ``rows``, with labels."""
+    """3,000 rows like ``rows``, with labels; stored as an upload would have left it."""
     content = rows(3000, seed=7, prefix="ref")
     content["late"] = labels(content, seed=7)["late"]
     content.update(extra)
-    return datasets.upload(
-        caller=system(workspace),
+    raw = parquet(content).getvalue()
+    digest = sha256_hex(raw)
+    stored = datasets.storage_name(digest)
+    if not default_storage.exists(stored):
+        default_storage.save(stored, ContentFile(raw))
+    return DatasetFactory(
+        workspace=workspace,
         name=name,
-        fileobj=parquet(content),
-        filename="reference.parquet",
+        digest=digest,
+        storage_name=stored,
+        size_bytes=len(raw),
+        rows=3000,
+        columns=[
+            {
+                "name": column,
+                "type": _type(values),
+                "nulls": sum(value is None for value in values),
+                "distinct": len(set(values) - {None}),
+            }
+            for column, values in content.items()
+        ],
         label_column="late",
-        id_column="flight_id",
-        time_column="scheduled_at",
     )
+
+
+def _type(values: list[Any]) -> str:
+    kinds = {bool: "boolean", int: "integer", float: "number", str: "text"}
+    return kinds.get(type(next(value for value in values if value is not None)), "time")
 
 
 def monitor(workspace: Any, *, dataset: Dataset | None = None, **fields: Any) -> Monitor:
@@ -134,16 +157,63 @@ def days(of: Monitor, *shifts: float, label: bool = False, count: int = 600) -> 
     return list(of.windows.order_by("start"))
 
 
-def alert(workspace: Any, of: Monitor | None = None) -> Alert:
-    """An open alert of the default rule, after two days of drift."""
-    of = of or monitor(workspace)
-    days(of, 2.0, 2.0)
-    return of.alerts.get()
+# What follows are rows without what would lie behind them: for walks over routes.
 
 
-def report(workspace: Any) -> Report:
-    """A report that waits for its job."""
-    of = monitor(workspace)
-    (window,) = days(of, 0.0)
-    made, _ = reports.ask(caller=system(workspace), window=window)
+def bare_monitor(workspace: Any) -> Monitor:
+    """A monitor with a rule and one column, never fed."""
+    version = ModelVersionFactory(model=RegisteredModelFactory(workspace=workspace))
+    made = Monitor.objects.create(
+        workspace=workspace,
+        name=f"{version.model.name} production",
+        model=version.model,
+        environment=Environment.objects.get(workspace=workspace, name="production"),
+        version=version,
+        reference=DatasetFactory(workspace=workspace),
+        id_column="id",
+        time_column="at",
+        score_column="score",
+        columns=[{"name": "score", "kind": "numeric", "policy": "keep"}],
+        created_by_pid="system:tests",
+    )
+    AlertRule.objects.create(
+        monitor=made, name="Drift", kind="drift", created_by_pid="system:tests"
+    )
+    return made
+
+
+def bare_window(of: Monitor) -> Window:
+    """A window of 20 rows, evaluated, without results."""
+    end = START + timedelta(days=1)
+    return of.windows.create(start=START, end=end, rows=20, revision=1, is_dirty=False)
+
+
+def bare_ingest(of: Monitor) -> Ingest:
+    return of.ingests.create(
+        what="predictions", digest="sha256:0", format="ndjson", created_by_pid="system:tests"
+    )
+
+
+def bare_alert(workspace: Any) -> Alert:
+    """An open alert."""
+    of = bare_monitor(workspace)
+    return Alert.objects.create(
+        workspace=workspace,
+        number=1,
+        monitor=of,
+        rule=of.rules.get(),
+        window=bare_window(of),
+        cause="temp has drifted.",
+        what_to_do="Look.",
+        facts={"told": 1},
+    )
+
+
+def bare_report(workspace: Any, html: bytes | None = None) -> Report:
+    """A report that waits for its job, or one that is ready with this page."""
+    made: Report = bare_window(bare_monitor(workspace)).reports.create(
+        revision=1,
+        state="waiting" if html is None else "ready",
+        html=None if html is None else gzip.compress(html),
+    )
     return made
