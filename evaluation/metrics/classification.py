@@ -24,7 +24,7 @@ from evaluation.metrics.arrays import (
 from evaluation.metrics.auc import auc
 from evaluation.metrics.intervals import (
     Estimate,
-    bootstrap_binned,
+    bootstrap_bins,
     bootstrap_counts,
     mean_influence,
     wilson,
@@ -151,12 +151,11 @@ def calibration_error(
     """
     truth, score = pair_of(labels, scores, probability=True)
 
-    def of(rows: Floats, sums: tuple[Floats, ...]) -> float:
-        return float(np.abs(sums[0] - sums[1]).sum() / rows.sum())
+    def of(rows: NDArray[np.int64], sums: Floats) -> Floats:
+        return np.asarray(np.abs(sums).sum(axis=1) / rows.sum(axis=1), dtype=np.float64)
 
-    number = quantile_bins(score, bins)
-    columns = (score, truth.astype(np.float64))
-    return bootstrap_binned(number, columns, of, seed=seed).clipped(0.0, 1.0)
+    gaps = score - truth
+    return bootstrap_bins(quantile_bins(score, bins), gaps, of, seed=seed).clipped(0.0, 1.0)
 
 
 def roc_points(

@@ -126,13 +126,17 @@ def bootstrap_counts(
     return Estimate(value, float(lower), float(upper))
 
 
-def bootstrap_binned(
+#: From here on a bin's sum is as good as normal, and is drawn instead of its rows.
+MANY_ROWS = 20_000
+
+
+def bootstrap_bins(
     bins: NDArray[np.int64],
-    columns: tuple[Floats, ...],
-    statistic: Callable[[Floats, tuple[Floats, ...]], float],
+    values: Floats,
+    statistic: Callable[[NDArray[np.int64], Floats], Floats],
     *,
     seed: int,
-    resamples: int = 400,
+    many: int = MANY_ROWS,
 ) -> Estimate:
     """Basic bootstrap interval of a statistic of per-bin sums, never below zero.
 
@@ -141,27 +145,35 @@ def bootstrap_binned(
 
     Args:
         bins: bin number of each row, shape ``(n,)``.
-        columns: per-row quantities to be summed per bin, each ``(n,)``.
-        statistic: from (rows per bin, sums per bin) to a number >= 0.
+        values: per-row quantity to be summed per bin, shape ``(n,)``.
+        statistic: from rows and sums per bin, each ``(m, bins)``, to numbers >= 0, ``(m,)``.
+        many: with at least this many rows, bin sums are drawn from their normal limit, which costs
+            the same whatever the number of rows.
     """
     n = bins.size
     if n == 0:
         raise NotComputable("there is no row to compute it from")
-    size = int(bins.max()) + 1
-
-    def summed(weights: Floats) -> Floats:
-        return np.bincount(bins, weights=weights, minlength=size).astype(np.float64)
-
-    def at(weights: Floats) -> float:
-        return statistic(summed(weights), tuple(summed(weights * column) for column in columns))
-
-    value = at(np.ones(n))
+    rows = np.bincount(bins)
+    sums = np.bincount(bins, weights=values, minlength=rows.size).astype(np.float64)
+    value = float(statistic(rows[None, :], sums[None, :])[0])
     generator = np.random.default_rng(seed)
-    values = np.empty(resamples)
-    for index in range(resamples):
-        picked = generator.integers(0, n, size=n)
-        values[index] = at(np.bincount(picked, minlength=n).astype(np.float64))
-    low, high = np.quantile(values, (0.025, 0.975))
+    if n < many:
+        drawn_rows = np.empty((RESAMPLES // 5, rows.size), dtype=np.int64)
+        drawn_sums = np.empty(drawn_rows.shape)
+        for index in range(len(drawn_rows)):
+            picked = generator.integers(0, n, size=n)
+            drawn_rows[index] = np.bincount(bins[picked], minlength=rows.size)
+            drawn_sums[index] = np.bincount(
+                bins[picked], weights=values[picked], minlength=rows.size
+            )
+    else:
+        means = sums / np.maximum(rows, 1)
+        squares = np.bincount(bins, weights=values**2, minlength=rows.size)
+        spreads = np.sqrt(np.maximum(squares / np.maximum(rows, 1) - means**2, 0.0))
+        drawn_rows = generator.multinomial(n, rows / n, size=RESAMPLES)
+        noise = generator.standard_normal(drawn_rows.shape)
+        drawn_sums = drawn_rows * means + np.sqrt(drawn_rows) * spreads * noise
+    low, high = np.quantile(statistic(drawn_rows, drawn_sums), (0.025, 0.975))
     lower = max(0.0, min(value, 2 * value - float(high)))
     upper = max(value, 2 * value - float(low))
     return Estimate(value, lower, upper)

@@ -57,7 +57,7 @@ def _evaluation(evidence: Evidence) -> dict[str, Any]:
     if confusion := result.get("confusion"):
         found["confusion"] = _table(
             "Decisions against labels",
-            ["", _column("Label positive"), _column("Label negative")],
+            ["Decision", _column("Label positive"), _column("Label negative")],
             [
                 ["Decided positive", num(confusion["tp"]), num(confusion["fp"])],
                 ["Decided negative", num(confusion["fn"]), num(confusion["tn"])],
@@ -113,7 +113,7 @@ def _differential(evidence: Evidence) -> dict[str, Any]:
             ["Metric", _column(new), _column(old), _column("Difference [95 %]"), f"{new} is"],
             deltas,
         ),
-        "apart": _table("How far apart the scores are", ["", _column("Value")], apart),
+        "apart": _table("How far apart the scores are", ["Figure", _column("Value")], apart),
         "pictures": pictures.flips(result)[:FIRST_PICTURES],
         "more_pictures": pictures.flips(result)[FIRST_PICTURES:],
         "pictures_title": "Where decisions flip",

@@ -7,7 +7,7 @@ from scipy.stats import binomtest
 from evaluation.metrics.arrays import NotComputable
 from evaluation.metrics.intervals import (
     Estimate,
-    bootstrap_binned,
+    bootstrap_bins,
     bootstrap_counts,
     mean_influence,
     ratio_influence,
@@ -87,8 +87,26 @@ def test_bootstrap_of_counts_is_seeded_and_matches_wilson():
 
 def test_basic_bootstrap_holds_the_value_and_stays_above_zero():
     bins = np.repeat([0, 1], 50)
-    ones = np.ones(100)
+    values = np.random.default_rng(0).normal(0, 1, 100)
 
-    found = bootstrap_binned(bins, (ones,), lambda rows, sums: 0.01 * float(rows[0] > 45), seed=1)
+    found = bootstrap_bins(bins, values, lambda rows, sums: np.abs(sums).sum(axis=1) / 100, seed=1)
 
     assert 0.0 <= found.lower95 <= found.value <= found.upper95
+    with pytest.raises(NotComputable):
+        bootstrap_bins(np.array([], int), np.array([]), lambda rows, sums: sums, seed=1)
+
+
+def test_drawing_sums_agrees_with_drawing_rows():
+    generator = np.random.default_rng(3)
+    bins = generator.integers(0, 10, 6000)
+    values = generator.normal(0.02 * bins, 0.4)
+
+    def of(rows, sums):
+        return np.abs(sums).sum(axis=1) / rows.sum(axis=1)
+
+    by_rows = bootstrap_bins(bins, values, of, seed=1, many=10_000)
+    by_sums = bootstrap_bins(bins, values, of, seed=1, many=1)
+
+    assert by_sums.value == by_rows.value
+    assert by_sums.lower95 == pytest.approx(by_rows.lower95, abs=0.002)
+    assert by_sums.upper95 == pytest.approx(by_rows.upper95, abs=0.002)
