@@ -8,7 +8,7 @@ from demo.report import insist
 from demo.story.stage import MODEL, Stage, failing, gate_line
 
 TITLE = "A canary through Envoy"
-PER_SECOND = 40.0
+PER_SECOND = 30.0
 
 
 def request_2(stage: Stage) -> str:

@@ -8,7 +8,7 @@ from demo.report import insist
 from demo.story.stage import HOLDOUT, MODEL, Stage, failing
 
 TITLE = "A bad release goes back by itself"
-PER_SECOND = 40.0
+PER_SECOND = 30.0
 
 
 def request_4(stage: Stage) -> str:
