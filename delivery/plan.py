@@ -47,6 +47,8 @@ class Plan:
 #: Upper edges of Envoy's default latency histogram, in milliseconds.
 BUCKETS_MS = (1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000)
 MAX_STEPS = 20
+#: May stand beside the steps and then holds for each of them.
+COMMON = ("min_answers", "min_seconds", "max_seconds")
 
 
 def parse(raw: Any) -> Plan:
@@ -58,12 +60,13 @@ def parse(raw: Any) -> Plan:
     """
     if not isinstance(raw, dict):
         raise _wrong("plan", "A plan is an object with “steps”.")
+    unknown = sorted(str(name) for name in set(raw) - {"steps", "limits", *COMMON})
+    if unknown:
+        raise _wrong("plan", f"There is no “{unknown[0][:60]}” in a plan.")
     steps_in = raw.get("steps")
     if not isinstance(steps_in, list) or not 1 <= len(steps_in) <= MAX_STEPS:
         raise _wrong("plan.steps", f"Give 1 to {MAX_STEPS} steps.")
-    common = {
-        name: raw[name] for name in ("min_answers", "min_seconds", "max_seconds") if name in raw
-    }
+    common = {name: raw[name] for name in COMMON if name in raw}
     steps = tuple(_step(index, item, common) for index, item in enumerate(steps_in))
     weights = [step.weight for step in steps]
     if weights != sorted(set(weights)) or weights[-1] != 100:
@@ -98,7 +101,7 @@ def _limits(raw: Any) -> Limits:
     limits = Limits(**raw)
     if not isinstance(limits.alpha, float) or not 0 < limits.alpha <= 0.2:
         raise _wrong("plan.limits.alpha", "Between 0 and 0.2.")
-    if limits.slow_ms not in BUCKETS_MS:
+    if isinstance(limits.slow_ms, bool) or limits.slow_ms not in BUCKETS_MS:
         edges = ", ".join(str(edge) for edge in BUCKETS_MS)
         raise _wrong("plan.limits.slow_ms", f"One of the gateway's edges: {edges}.")
     if not isinstance(limits.slow_share, float) or not 0 < limits.slow_share < 1:

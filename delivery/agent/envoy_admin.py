@@ -23,7 +23,10 @@ class Reading:
 
     ``clusters`` maps a cluster's name to
     ``{"answers", "bad", "buckets": [[edge_ms, cumulative]]}``; every
-    answer that is not 2xx is bad: what callers do wrong hits both versions alike.
+    answer that is not 2xx is bad: what callers do wrong hits both versions alike. Measured with
+    1.40: the histogram is merged once in ``stats_flush_interval`` (1 s), so it lags and then holds
+    every answer that the endpoint gave; answers that Envoy gave in its place (503, 504) are in the
+    counters and never in the histogram.
     """
 
     cds_version: str = ""

@@ -246,6 +246,10 @@ def judge(step: RolloutStep, seen: Look, limits: Limits, elapsed_s: float) -> Ve
     missing = step.min_answers - candidate["answers"]
     if missing > 0:
         return Verdict("wait", f"inconclusive yet: {missing} answers to go")
+    # Envoy's histogram lags behind its counters by up to its flush interval, and never holds an
+    # answer that did not come (those are errors): wait until nearly all good ones are timed.
+    if candidate["timed"] + candidate["errors"] < 0.9 * step.min_answers:
+        return Verdict("wait", "inconclusive yet: the latency of the answers is not in")
     if elapsed_s < step.min_seconds:
         return Verdict("wait", f"nothing worse; {step.min_seconds - elapsed_s:.0f} s to go")
     if not _share_fits(step, seen):

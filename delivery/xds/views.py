@@ -11,13 +11,16 @@ from rest_framework import serializers
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.api.authentication import TokenAuthentication
 from accounts.roles import Capability
 from common.api.serializers import StrictSerializer
+from common.errors import NotAllowed
 from delivery.services import gateways
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
+
+    from accounts.callers import Caller
+    from delivery.models import Gateway
 
 MAX_WAIT_S = 30
 MAX_REVISION = 2**62
@@ -64,17 +67,28 @@ def _is_bucket(value: Any) -> bool:
     )
 
 
+class AgentView(APIView):
+    """What only an agent's own token opens: a browser session has no business here."""
+
+    versioning_class = None
+
+    def gateway_of(self, request: Request, uid: UUID) -> tuple[Caller, Gateway]:
+        """Raises: NotFound, NotAllowed."""
+        caller: Caller = request.caller  # type: ignore[attr-defined]
+        gateway = gateways.get(caller=caller, uid=uid)
+        if caller.token is None:
+            raise NotAllowed("This is for a gateway agent's token.", code="token_required")
+        return caller, gateway
+
+
 @extend_schema(exclude=True)
-class ConfigurationView(APIView):
+class ConfigurationView(AgentView):
     """GET: 200 with the configuration, or 304 when the ETag still holds after ``wait`` s."""
 
     capabilities = {"get": Capability.GATEWAY_AGENT}
-    # An agent has a token of its own; a browser session has no business here.
-    authentication_classes = [TokenAuthentication]
-    versioning_class = None
 
     def get(self, request: Request, uid: UUID) -> Response:
-        gateway = gateways.get(caller=request.caller, uid=uid)  # type: ignore[attr-defined]
+        _, gateway = self.gateway_of(request, uid)
         known = request.headers.get("If-None-Match", "").strip('"')
         raw_wait = request.query_params.get("wait", "0")
         wait_s = min(int(raw_wait), MAX_WAIT_S) if raw_wait.isdigit() else 0
@@ -85,17 +99,13 @@ class ConfigurationView(APIView):
 
 
 @extend_schema(exclude=True)
-class StatusView(APIView):
+class StatusView(AgentView):
     """POST: applied and refused revision, and each cluster's counters."""
 
     capabilities = {"post": Capability.GATEWAY_AGENT}
-    # An agent has a token of its own; a browser session has no business here.
-    authentication_classes = [TokenAuthentication]
-    versioning_class = None
 
     def post(self, request: Request, uid: UUID) -> Response:
-        caller = request.caller  # type: ignore[attr-defined]
-        gateway = gateways.get(caller=caller, uid=uid)
+        caller, gateway = self.gateway_of(request, uid)
         status = StatusIn(data=request.data)
         status.is_valid(raise_exception=True)
         gateways.report(caller=caller, gateway=gateway, status=status.validated_data)

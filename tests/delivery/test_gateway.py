@@ -135,7 +135,7 @@ def test_weights_move_with_no_failed_request(applier, servers):
     callers.stop()
 
     assert callers.failed == 0
-    assert servers[0].served and servers[1].served
+    assert all(server.served for server in servers)
     assert b"ep-1" not in (applier.folder / "cds.yaml").read_bytes()
     assert set(envoy_admin.read(applier.admin_port).clusters) == {"ep-2"}
 

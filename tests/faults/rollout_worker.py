@@ -1,6 +1,6 @@
 """A worker for tests that kill it: set up once, then a new process for each line on standard input.
 
-    fork            → starts a worker process and prints its id; it claims and runs jobs until killed
+    fork    → starts a worker process and prints its id; it runs jobs until it is killed
 
 Starting Celery takes seconds and says nothing about rollouts; these are real processes too, with
 their own connections, running the same ``jobs.services.run`` as Celery's.

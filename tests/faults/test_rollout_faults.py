@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -159,8 +160,7 @@ def test_a_killed_rollout_worker_leaves_gateway_registry_and_trail_in_agreement(
                 kills += 1
                 workers.start()
                 # The next worker takes over when the lease of the dead one is over.
-                job = Job.objects.filter(pk=rollout.job_id)
-                wait_until(lambda: _taken_over(job, claims, rollout), timeout_s=15)
+                wait_until(partial(_taken_over, rollout, claims), timeout_s=15)
         agree(town, rollout, seed)
         outcomes.append(rollout.state)
 
@@ -172,6 +172,6 @@ def test_a_killed_rollout_worker_leaves_gateway_registry_and_trail_in_agreement(
     assert town.house.manage("audit_verify", role="owner")
 
 
-def _taken_over(job: Any, claims: int, rollout: Rollout) -> bool:
-    rollout.refresh_from_db(fields=["state"])
-    return job.get().claims > claims or rollout.is_at_rest
+def _taken_over(rollout: Rollout, claims: int) -> bool:
+    rollout.refresh_from_db()
+    return rollout.is_at_rest or Job.objects.get(pk=rollout.job_id).claims > claims
