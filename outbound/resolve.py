@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
@@ -10,7 +11,17 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from outbound.addresses import Address, literal, shown
 from outbound.errors import DeadlineExceeded, Unreachable
 
-_pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="outbound-dns")
+_pool: ThreadPoolExecutor
+
+
+def _fresh_pool() -> None:
+    global _pool
+    _pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="outbound-dns")
+
+
+_fresh_pool()
+# A pool's threads stay behind in the parent: a forked worker would wait for them for ever.
+os.register_at_fork(after_in_child=_fresh_pool)
 
 
 def answers(host: str, port: int, *, timeout_s: float) -> list[Address]:

@@ -11,7 +11,7 @@ from django.db import transaction
 from audit.actions import Action
 from audit.services.record import record
 from common.errors import InvalidTransition
-from jobs import policies, registry
+from jobs import broker, policies, registry
 from jobs.clock import ClockTimestamp, NextFence
 from jobs.errors import JobNotFound, NotCancellable
 from jobs.models import Job
@@ -50,6 +50,11 @@ def cancel(*, uid: UUID | str, caller: Caller) -> Job:
         job.finished_at = ClockTimestamp()
         job.fence = NextFence()
         fields += ["state", "message", "finished_at", "fence"]
+    elif job.state == Job.State.QUEUED:
+        # Its handler decides what the wish means, and should not sleep on it.
+        job.next_run_at = ClockTimestamp()
+        fields += ["next_run_at"]
+        transaction.on_commit(partial(broker.nudge, str(job.uid), job.queue), robust=True)
     job.save(update_fields=fields)
     job.refresh_from_db()
     record(

@@ -98,7 +98,7 @@ def finish_all(house: House, jobs: list[Job], workers: list[Process], timeout_s:
 
 
 def test_workers_killed_in_the_middle_of_jobs_leave_exactly_one_result_each(shop, chance):
-    """Every third time the whole worker, else the one pool process that holds the job (OOM)."""
+    """Every fourth time the whole worker, else the one pool process that holds the job (OOM)."""
     workers = [worker(shop, wait=False) for _ in range(2)]
     jobs: list[Job] = []
     hit = Counter()
@@ -111,7 +111,7 @@ def test_workers_killed_in_the_middle_of_jobs_leave_exactly_one_result_each(shop
         if pid is None:
             hit["between two claims, or done"] += 1
             continue
-        if n % 3:
+        if n % 4:
             kill(pid)
             hit["pool process"] += 1
             continue

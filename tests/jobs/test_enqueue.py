@@ -128,7 +128,7 @@ def test_work_that_was_done_before_it_heard_of_the_wish_stays_done(workspace, ca
 
 
 def test_a_kind_that_has_to_undo_hears_the_wish_and_decides(workspace, caller_for):
-    job = JobFactory(workspace=workspace)
+    job = JobFactory(workspace=workspace, next_run_at=timezone.now() + timedelta(hours=1))
 
     def undo(job, claim):
         return Done({"undone": claim.cancel_requested()})

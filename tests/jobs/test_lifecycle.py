@@ -157,4 +157,4 @@ class Lifecycle(RuleBasedStateMachine):
 class TestLifecycle(Lifecycle.TestCase, TestCase):  # type: ignore[name-defined,misc]
     """The machine as a test with a database."""
 
-    settings = hypothesis_settings(max_examples=40, stateful_step_count=30, deadline=None)
+    settings = hypothesis_settings(max_examples=30, stateful_step_count=25, deadline=None)

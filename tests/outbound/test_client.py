@@ -342,6 +342,26 @@ def test_the_second_address_is_tried_when_the_first_refuses(serve, names, worksp
     assert answer.status == 200
 
 
+@pytest.mark.serial
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_process_still_resolves(names, workspace):
+    """Celery forks: the parent's resolver threads are not in the child."""
+    import os
+
+    from outbound import resolve
+
+    names["model.example"] = ["8.8.8.8"]
+    assert resolve.answers("model.example", 80, timeout_s=2)
+    pid = os.fork()
+    if pid == 0:
+        try:
+            resolve.answers("model.example", 80, timeout_s=2)
+        except BaseException:
+            os._exit(1)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
 def test_unix_sockets_are_not_called(workspace):
     backend = client.PinnedBackend(policy_for(workspace), time.monotonic() + 1)
     with pytest.raises(AddressRefused):
