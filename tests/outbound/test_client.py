@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import uvloop
 
 from outbound import client, traffic
 from outbound.errors import AddressRefused, DeadlineExceeded, ResponseTooLarge, Unreachable
@@ -42,7 +43,7 @@ def call(request: Any, workspace: Any) -> Call:
                 values = {"headers": {}, "deadline_s": 10.0, **options}
                 return await session.post(url, body=b"{}", **values)
 
-        return asyncio.run(once())
+        return uvloop.run(once())  # as serving.traffic does
 
     return control if request.param == "client" else stream
 
@@ -396,7 +397,7 @@ def test_traffic_reuses_its_connections_and_bounds_them(serve, opened, workspace
             ]
             return await asyncio.gather(*calls)
 
-    assert [answer.status for answer in asyncio.run(many())] == [200] * 12
+    assert [answer.status for answer in uvloop.run(many())] == [200] * 12
     assert 1 < most <= 3
 
 
