@@ -25,7 +25,7 @@ def _listen(sender: Celery, **_: object) -> None:
         "jobs.dispatch": {
             "task": "jobs.dispatch",
             "schedule": settings.JOB_DISPATCH_SECONDS,
-            "options": {"queue": "default", "ignore_result": True},
+            "options": {"queue": "default", "ignore_result": True, "expires": 60},
         }
     }
 
