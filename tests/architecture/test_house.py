@@ -54,6 +54,34 @@ def test_a_killed_process_is_gone_and_its_log_stays(house):
     assert house.web().is_running
 
 
+def test_every_process_does_its_part(house):
+    from accounts.services import workspaces
+    from audit.models import Checkpoint
+    from jobs.models import QueuePing
+
+    workspaces.create(slug="risk", name="Risk")
+    worker, beat, sealer = house.worker(), house.beat(), house.sealer()
+    everybody = [worker, beat, sealer]
+
+    house.wait("the event is sealed", Checkpoint.objects.exists, timeout_s=30, alive=everybody)
+    house.wait(
+        "the worker answers beat",
+        lambda: {"default", "traffic"} <= set(QueuePing.objects.values_list("queue", flat=True)),
+        timeout_s=60,
+        alive=everybody,
+    )
+    house.kill_redis()
+    house.start_redis()
+    seen = QueuePing.objects.get(queue="default").completed_at
+    house.wait(
+        "the worker answers again",
+        lambda: QueuePing.objects.filter(queue="default", completed_at__gt=seen).exists(),
+        timeout_s=60,
+        alive=[beat, sealer],
+    )
+    assert "1 events are as they were recorded" in house.manage("audit_verify")
+
+
 def test_ten_wrong_passwords_are_429_on_the_real_site(house):
     ada = house.person("validator", email="ada@example.com")
     house.web()
