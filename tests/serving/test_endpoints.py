@@ -173,6 +173,21 @@ def test_a_secret_is_replaced_and_needs_its_key(caller, version, server, setting
         predict(endpoint, [{"x": 1.0}])
 
 
+def test_a_secret_goes_over_no_plain_connection_to_the_outside(caller, version, server):
+    public = "93.184.216.34/invocations"
+
+    with pytest.raises(Invalid) as refusal:
+        create(caller, version, server, url=f"http://{public}", secrets={"X-Key": "mine"})
+    assert "secrets" in refusal.value.fields
+    assert not Endpoint.objects.exists()
+    open_ = create(caller, version, server, url=f"http://{public}")
+    with pytest.raises(Invalid):
+        endpoints.set_secret(caller=caller, endpoint=open_, header="X-Key", value="mine")
+    create(caller, version, server, name="f", url=f"https://{public}", secrets={"X-Key": "mine"})
+
+    assert EndpointSecret.objects.count() == 1
+
+
 def test_a_secret_copied_to_another_endpoint_does_not_open(caller, version, server):
     mine = create(caller, version, server, secrets={"X-Key": "mine"})
     other = create(caller, version, server, name="f", secrets={"X-Key": "theirs"})
