@@ -1,4 +1,4 @@
-"""Every route of the house. ``/w/{workspace}/`` before any of them names the workspace (accounts)."""
+"""Every route of the house. ``/w/{workspace}/`` before one names the workspace (accounts)."""
 
 from django.urls import include, path
 

@@ -8,8 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import Case, Count, IntegerField, Q, Value, When
-from django.utils.html import format_html
-from django.utils.safestring import mark_safe
+from django.utils.html import escape, format_html
 
 from governance.models import GateResult, PromotionRequest
 from governance.selectors import Slot, promotions, slots
@@ -97,7 +96,7 @@ def fact(caller: Caller) -> SafeString:
     )
     mine = len(waiting_for(caller))
     if not counts["open"]:
-        return mark_safe("Nothing waits: no request is open.")
+        return escape("Nothing waits: no request is open.")
     return format_html(
         "<strong>{}</strong> {} your signature. {} open, {} of them can be signed now; "
         "{} approved and not carried out yet.",

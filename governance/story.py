@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from django.urls import reverse
-from django.utils.html import format_html
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 
 from evaluation.models import Evidence
 from governance.gates import policy_text
@@ -191,7 +191,7 @@ def _fact(
                 len(gates),
             )
         )
-    return mark_safe(" ".join(parts))  # noqa: S308  # each part is made by format_html
+    return format_html_join(" ", "{}", ((part,) for part in parts))
 
 
 def _said_differential(number: int, result: Mapping[str, Any]) -> list[SafeString]:

@@ -8,7 +8,7 @@ from django import forms
 
 from monitoring import selectors
 from monitoring.models import AlertRule, Monitor
-from monitoring.services.alerts import MAX_NOTE
+from monitoring.models.alert import MAX_NOTE
 from registry import selectors as registry
 
 MUTES = (("1", "for a day"), ("7", "for a week"), ("30", "for 30 days"), ("0", "no longer"))

@@ -50,7 +50,7 @@ def problem(
 
 
 def handler(exc: Exception, context: dict[str, Any]) -> Response | None:
-    """DRF's exception handler: domain errors, DRF's own, Django's 404 and 403; the rest is a bug."""
+    """DRF's exception handler: domain errors, DRF's own, Django's 404 and 403; no bugs."""
     if request := context.get("request"):
         # A problem is JSON, also where the answer would have been YAML, CSV or a zip.
         request.accepted_renderer = JSONRenderer()

@@ -1,10 +1,11 @@
-"""What is true everywhere; dev, test and prod hold only differences. Values come from config.env."""
+"""What is true everywhere; dev, test and prod hold differences only. Values: config.env."""
 
 from __future__ import annotations
 
 import os
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from config import env as _env
 
@@ -146,7 +147,7 @@ ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = True
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # no mail to addresses that strangers type in
-# Failed sign-ins are axes' business, by (person, address): a limit by person alone locks people out.
+# Failed sign-ins are axes' business, by (person, address): a limit by person alone locks out.
 ACCOUNT_RATE_LIMITS: dict[str, str | None] = {"login_failed": None}
 AXES_USERNAME_CALLABLE = "accounts.lockout.username"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
@@ -171,7 +172,7 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
 FILE_UPLOAD_PERMISSIONS = 0o600
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
 
-# Plotly adds one empty <style> and empty style attributes: the empty string's hash allows just that.
+# Plotly adds one empty <style> and empty style attributes: the empty string's hash allows that.
 _EMPTY = "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -289,7 +290,7 @@ EMAIL_FILE_PATH = EMAIL_DIR
 DEFAULT_FROM_EMAIL = "Countersign <countersign@localhost>"
 WEB_THREADS = 8
 
-LOGGING = {
+LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
     "filters": {"request_id": {"()": "common.logs.RequestIdFilter"}},

@@ -9,8 +9,8 @@ from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.utils.html import format_html
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.html import escape, format_html
+from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 from django.views.generic import TemplateView
 
@@ -143,7 +143,7 @@ def fact(workspace: Workspace) -> SafeString:
     today = timezone.now().date()
     dates = list(rows.values_list("due_on", "severity"))
     if not dates:
-        return mark_safe("No finding is open.")
+        return escape("No finding is open.")
     late = sum(1 for due, _ in dates if due is not None and due < today)
     high = sum(1 for _, severity in dates if severity == Finding.Severity.HIGH)
     return format_html(

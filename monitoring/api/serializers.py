@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from common.api.serializers import StrictSerializer
 from monitoring.models import Alert, AlertRule, Ingest, Monitor, Report
-from monitoring.services.alerts import MAX_NOTE
+from monitoring.models.alert import MAX_NOTE
 from monitoring.services.ingest import state_of
 
 NAME = 255

@@ -10,281 +10,624 @@ import monitoring.models.monitor
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
-        ('jobs', '0002_fence_sequence'),
-        ('registry', '0002_immutable'),
+        ("accounts", "0001_initial"),
+        ("jobs", "0002_fence_sequence"),
+        ("registry", "0002_immutable"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Monitor',
+            name="Monitor",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uid', models.UUIDField(default=common.ids.uuid7, editable=False, unique=True)),
-                ('name', models.CharField(max_length=255)),
-                ('window_kind', models.CharField(choices=[('day', 'Day'), ('week', 'Week'), ('month', 'Month')], default='day', max_length=8)),
-                ('id_column', models.CharField(max_length=255)),
-                ('time_column', models.CharField(max_length=255)),
-                ('score_column', models.CharField(max_length=255)),
-                ('label_column', models.CharField(blank=True, max_length=255)),
-                ('decision_threshold', models.FloatField(default=0.5)),
-                ('columns', models.JSONField(default=list)),
-                ('id_key', models.BinaryField(default=monitoring.models.monitor._key, help_text='row ids are kept only as HMAC under this')),
-                ('created_by_pid', models.CharField(max_length=64)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('paused_at', models.DateTimeField(blank=True, null=True)),
-                ('environment', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='registry.environment')),
-                ('model', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='monitors', to='registry.registeredmodel')),
-                ('reference', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='registry.dataset')),
-                ('version', models.ForeignKey(help_text='the version whose scores the reference holds', on_delete=django.db.models.deletion.PROTECT, related_name='+', to='registry.modelversion')),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='monitors', to='accounts.workspace')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("uid", models.UUIDField(default=common.ids.uuid7, editable=False, unique=True)),
+                ("name", models.CharField(max_length=255)),
+                (
+                    "window_kind",
+                    models.CharField(
+                        choices=[("day", "Day"), ("week", "Week"), ("month", "Month")],
+                        default="day",
+                        max_length=8,
+                    ),
+                ),
+                ("id_column", models.CharField(max_length=255)),
+                ("time_column", models.CharField(max_length=255)),
+                ("score_column", models.CharField(max_length=255)),
+                ("label_column", models.CharField(blank=True, max_length=255)),
+                ("decision_threshold", models.FloatField(default=0.5)),
+                ("columns", models.JSONField(default=list)),
+                (
+                    "id_key",
+                    models.BinaryField(
+                        default=monitoring.models.monitor._key,
+                        help_text="row ids are kept only as HMAC under this",
+                    ),
+                ),
+                ("created_by_pid", models.CharField(max_length=64)),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                ("paused_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "environment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="registry.environment",
+                    ),
+                ),
+                (
+                    "model",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="monitors",
+                        to="registry.registeredmodel",
+                    ),
+                ),
+                (
+                    "reference",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="registry.dataset",
+                    ),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        help_text="the version whose scores the reference holds",
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="registry.modelversion",
+                    ),
+                ),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="monitors",
+                        to="accounts.workspace",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['name'],
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='Ingest',
+            name="Ingest",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uid', models.UUIDField(default=common.ids.uuid7, editable=False, unique=True)),
-                ('what', models.CharField(choices=[('predictions', 'Predictions'), ('labels', 'Labels')], max_length=16)),
-                ('digest', models.CharField(max_length=71)),
-                ('idempotency_key', models.CharField(blank=True, max_length=100)),
-                ('format', models.CharField(max_length=16)),
-                ('storage_name', models.CharField(blank=True, help_text='empty once profiled', max_length=200)),
-                ('rows', models.BigIntegerField(default=0)),
-                ('accepted', models.BigIntegerField(default=0)),
-                ('created_by_pid', models.CharField(max_length=64)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('finished_at', models.DateTimeField(blank=True, null=True)),
-                ('job', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='jobs.job')),
-                ('monitor', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='ingests', to='monitoring.monitor')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("uid", models.UUIDField(default=common.ids.uuid7, editable=False, unique=True)),
+                (
+                    "what",
+                    models.CharField(
+                        choices=[("predictions", "Predictions"), ("labels", "Labels")],
+                        max_length=16,
+                    ),
+                ),
+                ("digest", models.CharField(max_length=71)),
+                ("idempotency_key", models.CharField(blank=True, max_length=100)),
+                ("format", models.CharField(max_length=16)),
+                (
+                    "storage_name",
+                    models.CharField(blank=True, help_text="empty once profiled", max_length=200),
+                ),
+                ("rows", models.BigIntegerField(default=0)),
+                ("accepted", models.BigIntegerField(default=0)),
+                ("created_by_pid", models.CharField(max_length=64)),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                ("finished_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "job",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="jobs.job",
+                    ),
+                ),
+                (
+                    "monitor",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="ingests",
+                        to="monitoring.monitor",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-pk'],
+                "ordering": ["-pk"],
             },
         ),
         migrations.CreateModel(
-            name='AlertRule',
+            name="AlertRule",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uid', models.UUIDField(default=common.ids.uuid7, editable=False, unique=True)),
-                ('name', models.CharField(max_length=200)),
-                ('kind', models.CharField(choices=[('drift', 'Drift'), ('performance', 'Performance')], max_length=16)),
-                ('metric', models.CharField(default='psi', max_length=32)),
-                ('threshold', models.FloatField(default=0.1)),
-                ('k', models.PositiveSmallIntegerField(default=2)),
-                ('n', models.PositiveSmallIntegerField(default=3)),
-                ('min_rows', models.PositiveIntegerField(default=200)),
-                ('severity', models.CharField(default='high', max_length=8)),
-                ('is_active', models.BooleanField(default=True)),
-                ('muted_until', models.DateTimeField(blank=True, null=True)),
-                ('created_by_pid', models.CharField(max_length=64)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('monitor', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='rules', to='monitoring.monitor')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("uid", models.UUIDField(default=common.ids.uuid7, editable=False, unique=True)),
+                ("name", models.CharField(max_length=200)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("drift", "Drift"), ("performance", "Performance")], max_length=16
+                    ),
+                ),
+                ("metric", models.CharField(default="psi", max_length=32)),
+                ("threshold", models.FloatField(default=0.1)),
+                ("k", models.PositiveSmallIntegerField(default=2)),
+                ("n", models.PositiveSmallIntegerField(default=3)),
+                ("min_rows", models.PositiveIntegerField(default=200)),
+                ("severity", models.CharField(default="high", max_length=8)),
+                ("is_active", models.BooleanField(default=True)),
+                ("muted_until", models.DateTimeField(blank=True, null=True)),
+                ("created_by_pid", models.CharField(max_length=64)),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                (
+                    "monitor",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="rules",
+                        to="monitoring.monitor",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['pk'],
+                "ordering": ["pk"],
             },
         ),
         migrations.CreateModel(
-            name='ReferenceColumn',
+            name="ReferenceColumn",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('position', models.PositiveSmallIntegerField()),
-                ('name', models.CharField(max_length=255)),
-                ('kind', models.CharField(max_length=16)),
-                ('spec', models.BinaryField()),
-                ('counts', models.BinaryField()),
-                ('facts', models.JSONField(default=dict)),
-                ('calibration', models.JSONField(default=dict)),
-                ('monitor', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='reference_columns', to='monitoring.monitor')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("position", models.PositiveSmallIntegerField()),
+                ("name", models.CharField(max_length=255)),
+                ("kind", models.CharField(max_length=16)),
+                ("spec", models.BinaryField()),
+                ("counts", models.BinaryField()),
+                ("facts", models.JSONField(default=dict)),
+                ("calibration", models.JSONField(default=dict)),
+                (
+                    "monitor",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="reference_columns",
+                        to="monitoring.monitor",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['position'],
+                "ordering": ["position"],
             },
         ),
         migrations.CreateModel(
-            name='Window',
+            name="Window",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('start', models.DateTimeField()),
-                ('end', models.DateTimeField()),
-                ('revision', models.PositiveIntegerField(default=0)),
-                ('rows', models.BigIntegerField(default=0)),
-                ('labelled', models.BigIntegerField(default=0)),
-                ('is_dirty', models.BooleanField(default=True, help_text='counted again since last evaluated')),
-                ('updated_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('monitor', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='windows', to='monitoring.monitor')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("start", models.DateTimeField()),
+                ("end", models.DateTimeField()),
+                ("revision", models.PositiveIntegerField(default=0)),
+                ("rows", models.BigIntegerField(default=0)),
+                ("labelled", models.BigIntegerField(default=0)),
+                (
+                    "is_dirty",
+                    models.BooleanField(
+                        default=True, help_text="counted again since last evaluated"
+                    ),
+                ),
+                (
+                    "updated_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                (
+                    "monitor",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="windows",
+                        to="monitoring.monitor",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['start'],
+                "ordering": ["start"],
             },
         ),
         migrations.CreateModel(
-            name='ScoredKey',
+            name="ScoredKey",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.BinaryField(max_length=16)),
-                ('score', models.FloatField()),
-                ('label', models.FloatField(null=True)),
-                ('monitor', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='monitoring.monitor')),
-                ('window', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='monitoring.window')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("key", models.BinaryField(max_length=16)),
+                ("score", models.FloatField()),
+                ("label", models.FloatField(null=True)),
+                (
+                    "monitor",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="monitoring.monitor",
+                    ),
+                ),
+                (
+                    "window",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="monitoring.window",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Report',
+            name="Report",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uid', models.UUIDField(default=common.ids.uuid7, editable=False, unique=True)),
-                ('revision', models.PositiveIntegerField()),
-                ('state', models.CharField(choices=[('waiting', 'Waiting'), ('ready', 'Ready'), ('failed', 'Could not be rendered')], default='waiting', max_length=16)),
-                ('snapshot', models.BinaryField(help_text='gzipped Snapshot.dumps()', null=True)),
-                ('html', models.BinaryField(help_text='gzipped page, shown in a sandboxed frame', null=True)),
-                ('error', models.CharField(blank=True, max_length=500)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('job', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='jobs.job')),
-                ('window', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='reports', to='monitoring.window')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("uid", models.UUIDField(default=common.ids.uuid7, editable=False, unique=True)),
+                ("revision", models.PositiveIntegerField()),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("waiting", "Waiting"),
+                            ("ready", "Ready"),
+                            ("failed", "Could not be rendered"),
+                        ],
+                        default="waiting",
+                        max_length=16,
+                    ),
+                ),
+                ("snapshot", models.BinaryField(help_text="gzipped Snapshot.dumps()", null=True)),
+                (
+                    "html",
+                    models.BinaryField(
+                        help_text="gzipped page, shown in a sandboxed frame", null=True
+                    ),
+                ),
+                ("error", models.CharField(blank=True, max_length=500)),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                (
+                    "job",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="jobs.job",
+                    ),
+                ),
+                (
+                    "window",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="reports",
+                        to="monitoring.window",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='PerformanceResult',
+            name="PerformanceResult",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('revision', models.PositiveIntegerField()),
-                ('labelled', models.BigIntegerField()),
-                ('realised', models.JSONField(default=dict)),
-                ('estimated', models.JSONField(default=dict)),
-                ('base_rate', models.FloatField(null=True)),
-                ('window', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='performance', to='monitoring.window')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("revision", models.PositiveIntegerField()),
+                ("labelled", models.BigIntegerField()),
+                ("realised", models.JSONField(default=dict)),
+                ("estimated", models.JSONField(default=dict)),
+                ("base_rate", models.FloatField(null=True)),
+                (
+                    "window",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="performance",
+                        to="monitoring.window",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='DriftResult',
+            name="DriftResult",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('revision', models.PositiveIntegerField()),
-                ('psi', models.FloatField()),
-                ('psi_lower', models.FloatField()),
-                ('psi_upper', models.FloatField()),
-                ('js', models.FloatField()),
-                ('ks', models.FloatField(null=True)),
-                ('wasserstein', models.FloatField(help_text="in the column's unit", null=True)),
-                ('p_value', models.FloatField()),
-                ('is_significant', models.BooleanField(help_text='after Benjamini–Hochberg over the columns')),
-                ('column', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='monitoring.referencecolumn')),
-                ('window', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='drift', to='monitoring.window')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("revision", models.PositiveIntegerField()),
+                ("psi", models.FloatField()),
+                ("psi_lower", models.FloatField()),
+                ("psi_upper", models.FloatField()),
+                ("js", models.FloatField()),
+                ("ks", models.FloatField(null=True)),
+                ("wasserstein", models.FloatField(help_text="in the column's unit", null=True)),
+                ("p_value", models.FloatField()),
+                (
+                    "is_significant",
+                    models.BooleanField(help_text="after Benjamini–Hochberg over the columns"),
+                ),
+                (
+                    "column",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="monitoring.referencecolumn",
+                    ),
+                ),
+                (
+                    "window",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="drift",
+                        to="monitoring.window",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='ColumnProfile',
+            name="ColumnProfile",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('counts', models.BinaryField()),
-                ('facts', models.JSONField(default=dict)),
-                ('column', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='monitoring.referencecolumn')),
-                ('window', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='profiles', to='monitoring.window')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("counts", models.BinaryField()),
+                ("facts", models.JSONField(default=dict)),
+                (
+                    "column",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="monitoring.referencecolumn",
+                    ),
+                ),
+                (
+                    "window",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="profiles",
+                        to="monitoring.window",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Alert',
+            name="Alert",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uid', models.UUIDField(default=common.ids.uuid7, editable=False, unique=True)),
-                ('number', models.PositiveIntegerField(help_text='A-number within the workspace')),
-                ('state', models.CharField(choices=[('open', 'Open'), ('acknowledged', 'Acknowledged'), ('resolved', 'Resolved')], default='open', max_length=16)),
-                ('cause', models.CharField(max_length=1000)),
-                ('facts', models.JSONField(default=dict)),
-                ('opened_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('acknowledged_at', models.DateTimeField(blank=True, null=True)),
-                ('resolved_at', models.DateTimeField(blank=True, null=True)),
-                ('note', models.CharField(blank=True, max_length=1000)),
-                ('acknowledged_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='alerts', to='accounts.workspace')),
-                ('rule', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='alerts', to='monitoring.alertrule')),
-                ('monitor', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='alerts', to='monitoring.monitor')),
-                ('window', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='alerts', to='monitoring.window')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("uid", models.UUIDField(default=common.ids.uuid7, editable=False, unique=True)),
+                ("number", models.PositiveIntegerField(help_text="A-number within the workspace")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("open", "Open"),
+                            ("acknowledged", "Acknowledged"),
+                            ("resolved", "Resolved"),
+                        ],
+                        default="open",
+                        max_length=16,
+                    ),
+                ),
+                ("cause", models.CharField(max_length=1000)),
+                ("facts", models.JSONField(default=dict)),
+                (
+                    "opened_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                ("acknowledged_at", models.DateTimeField(blank=True, null=True)),
+                ("resolved_at", models.DateTimeField(blank=True, null=True)),
+                ("note", models.CharField(blank=True, max_length=1000)),
+                (
+                    "acknowledged_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="alerts",
+                        to="accounts.workspace",
+                    ),
+                ),
+                (
+                    "rule",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="alerts",
+                        to="monitoring.alertrule",
+                    ),
+                ),
+                (
+                    "monitor",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="alerts",
+                        to="monitoring.monitor",
+                    ),
+                ),
+                (
+                    "window",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="alerts",
+                        to="monitoring.window",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-pk'],
+                "ordering": ["-pk"],
             },
         ),
         migrations.AddConstraint(
-            model_name='monitor',
-            constraint=models.UniqueConstraint(fields=('workspace', 'name'), name='monitor_name_once'),
+            model_name="monitor",
+            constraint=models.UniqueConstraint(
+                fields=("workspace", "name"), name="monitor_name_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='ingest',
-            constraint=models.UniqueConstraint(fields=('monitor', 'what', 'digest'), name='ingest_same_bytes_once'),
+            model_name="ingest",
+            constraint=models.UniqueConstraint(
+                fields=("monitor", "what", "digest"), name="ingest_same_bytes_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='ingest',
-            constraint=models.UniqueConstraint(condition=models.Q(('idempotency_key', ''), _negated=True), fields=('monitor', 'idempotency_key'), name='ingest_key_once'),
+            model_name="ingest",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("idempotency_key", ""), _negated=True),
+                fields=("monitor", "idempotency_key"),
+                name="ingest_key_once",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='alertrule',
-            constraint=models.UniqueConstraint(fields=('monitor', 'name'), name='alert_rule_name_once'),
+            model_name="alertrule",
+            constraint=models.UniqueConstraint(
+                fields=("monitor", "name"), name="alert_rule_name_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='alertrule',
-            constraint=models.CheckConstraint(condition=models.Q(('k__gte', 1), ('n__gte', models.F('k')), ('n__lte', 30)), name='alert_rule_k_of_n'),
+            model_name="alertrule",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("k__gte", 1), ("n__gte", models.F("k")), ("n__lte", 30)),
+                name="alert_rule_k_of_n",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='referencecolumn',
-            constraint=models.UniqueConstraint(fields=('monitor', 'name'), name='reference_column_once'),
+            model_name="referencecolumn",
+            constraint=models.UniqueConstraint(
+                fields=("monitor", "name"), name="reference_column_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='window',
-            constraint=models.UniqueConstraint(fields=('monitor', 'start'), name='window_once'),
+            model_name="window",
+            constraint=models.UniqueConstraint(fields=("monitor", "start"), name="window_once"),
         ),
         migrations.AddConstraint(
-            model_name='window',
-            constraint=models.CheckConstraint(condition=models.Q(('end__gt', models.F('start'))), name='window_ends_after_start'),
+            model_name="window",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("end__gt", models.F("start"))), name="window_ends_after_start"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='window',
-            constraint=models.CheckConstraint(condition=models.Q(('labelled__lte', models.F('rows'))), name='window_labels_have_rows'),
+            model_name="window",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("labelled__lte", models.F("rows"))),
+                name="window_labels_have_rows",
+            ),
         ),
         migrations.AddIndex(
-            model_name='scoredkey',
-            index=models.Index(fields=['window'], name='scored_key_window'),
+            model_name="scoredkey",
+            index=models.Index(fields=["window"], name="scored_key_window"),
         ),
         migrations.AddConstraint(
-            model_name='scoredkey',
-            constraint=models.UniqueConstraint(fields=('monitor', 'key'), name='scored_key_once'),
+            model_name="scoredkey",
+            constraint=models.UniqueConstraint(fields=("monitor", "key"), name="scored_key_once"),
         ),
         migrations.AddConstraint(
-            model_name='report',
-            constraint=models.UniqueConstraint(fields=('window', 'revision'), name='report_once'),
+            model_name="report",
+            constraint=models.UniqueConstraint(fields=("window", "revision"), name="report_once"),
         ),
         migrations.AddConstraint(
-            model_name='performanceresult',
-            constraint=models.UniqueConstraint(fields=('window', 'revision'), name='performance_result_once'),
+            model_name="performanceresult",
+            constraint=models.UniqueConstraint(
+                fields=("window", "revision"), name="performance_result_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='driftresult',
-            constraint=models.UniqueConstraint(fields=('window', 'column', 'revision'), name='drift_result_once'),
+            model_name="driftresult",
+            constraint=models.UniqueConstraint(
+                fields=("window", "column", "revision"), name="drift_result_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='columnprofile',
-            constraint=models.UniqueConstraint(fields=('window', 'column'), name='column_profile_once'),
+            model_name="columnprofile",
+            constraint=models.UniqueConstraint(
+                fields=("window", "column"), name="column_profile_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='alert',
-            constraint=models.UniqueConstraint(fields=('rule', 'window'), name='alert_once_per_window'),
+            model_name="alert",
+            constraint=models.UniqueConstraint(
+                fields=("rule", "window"), name="alert_once_per_window"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='alert',
-            constraint=models.UniqueConstraint(condition=models.Q(('state__in', ['open', 'acknowledged'])), fields=('rule',), name='alert_one_unresolved_per_rule'),
+            model_name="alert",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state__in", ["open", "acknowledged"])),
+                fields=("rule",),
+                name="alert_one_unresolved_per_rule",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='alert',
-            constraint=models.UniqueConstraint(fields=('workspace', 'number'), name='alert_number_once'),
+            model_name="alert",
+            constraint=models.UniqueConstraint(
+                fields=("workspace", "number"), name="alert_number_once"
+            ),
         ),
     ]

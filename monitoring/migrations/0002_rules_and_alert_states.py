@@ -5,40 +5,77 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('accounts', '0001_initial'),
-        ('monitoring', '0001_initial'),
+        ("accounts", "0001_initial"),
+        ("monitoring", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='alert',
-            name='what_to_do',
+            model_name="alert",
+            name="what_to_do",
             field=models.CharField(blank=True, max_length=1000),
         ),
         migrations.AlterField(
-            model_name='alert',
-            name='cause',
-            field=models.CharField(help_text='what was found, generated from results', max_length=1000),
+            model_name="alert",
+            name="cause",
+            field=models.CharField(
+                help_text="what was found, generated from results", max_length=1000
+            ),
         ),
         migrations.AlterField(
-            model_name='alertrule',
-            name='metric',
-            field=models.CharField(choices=[('psi', 'PSI'), ('auc', 'AUC'), ('accuracy', 'Accuracy'), ('log_loss', 'Log loss'), ('brier', 'Brier score')], default='psi', max_length=32),
+            model_name="alertrule",
+            name="metric",
+            field=models.CharField(
+                choices=[
+                    ("psi", "PSI"),
+                    ("auc", "AUC"),
+                    ("accuracy", "Accuracy"),
+                    ("log_loss", "Log loss"),
+                    ("brier", "Brier score"),
+                ],
+                default="psi",
+                max_length=32,
+            ),
         ),
         migrations.AlterField(
-            model_name='alertrule',
-            name='severity',
-            field=models.CharField(choices=[('low', 'Low'), ('medium', 'Medium'), ('high', 'High')], default='high', max_length=8),
+            model_name="alertrule",
+            name="severity",
+            field=models.CharField(
+                choices=[("low", "Low"), ("medium", "Medium"), ("high", "High")],
+                default="high",
+                max_length=8,
+            ),
         ),
         migrations.AddConstraint(
-            model_name='alert',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('acknowledged_at', None), ('resolved_at', None), ('state', 'open')), models.Q(('acknowledged_at__isnull', False), ('resolved_at', None), ('state', 'acknowledged')), models.Q(('resolved_at__isnull', False), ('state', 'resolved')), _connector='OR'), name='alert_state_is_whole'),
+            model_name="alert",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("acknowledged_at", None), ("resolved_at", None), ("state", "open")),
+                    models.Q(
+                        ("acknowledged_at__isnull", False),
+                        ("resolved_at", None),
+                        ("state", "acknowledged"),
+                    ),
+                    models.Q(("resolved_at__isnull", False), ("state", "resolved")),
+                    _connector="OR",
+                ),
+                name="alert_state_is_whole",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='alertrule',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind', 'drift'), ('metric', 'psi')), models.Q(('kind', 'performance'), ('metric__in', ['auc', 'accuracy', 'log_loss', 'brier'])), _connector='OR'), name='alert_rule_metric_is_of_its_kind'),
+            model_name="alertrule",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("kind", "drift"), ("metric", "psi")),
+                    models.Q(
+                        ("kind", "performance"),
+                        ("metric__in", ["auc", "accuracy", "log_loss", "brier"]),
+                    ),
+                    _connector="OR",
+                ),
+                name="alert_rule_metric_is_of_its_kind",
+            ),
         ),
     ]

@@ -10,6 +10,8 @@ from django.db.models.functions import Now
 from common.ids import uuid7
 from monitoring.rules import SCORES, Condition
 
+MAX_NOTE = 1000
+
 
 class AlertRule(models.Model):
     """When to tell somebody: an effect, in k of the last n windows.
@@ -113,7 +115,7 @@ class Alert(models.Model):
     )
     acknowledged_at = models.DateTimeField(null=True, blank=True)
     resolved_at = models.DateTimeField(null=True, blank=True)
-    note = models.CharField(max_length=1000, blank=True)
+    note = models.CharField(max_length=MAX_NOTE, blank=True)
 
     class Meta:
         ordering = ["-pk"]

@@ -18,6 +18,7 @@ from audit.services import record as audit
 from common.errors import Invalid, InvalidTransition, NotAllowed
 from monitoring import calendar, selectors
 from monitoring.models import Alert, AlertRule, Monitor, Window
+from monitoring.models.alert import MAX_NOTE
 from monitoring.rules import SCORES, Verdict, judge
 from monitoring.signals import threshold_crossed
 from outbound.services import send
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 #: Rules look back at this many windows when one has changed.
 LOOK_BACK = 60
-MAX_NOTE = 1000
 MAX_RECEIVERS = 50
 
 
