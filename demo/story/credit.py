@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from demo.report import insist
-from demo.story.stage import CREDIT, JUDGED, Stage, gate_line
+from demo.story.stage import CREDIT, JUDGED, Stage, failing, gate_line
 
 TITLE = "Fairness has a say"
 
@@ -19,11 +19,10 @@ def fairness(stage: Stage) -> str:
 
 def consequence(stage: Stage) -> str:
     request = stage.requests["hmda"]
-    gate = next(g for g in request["gates"] if "selection_rate_ratio" in g["name"])
     status, body = stage.clearance(request)
-    expected = "blocked" if gate["state"] == "fails" else "waiting"
+    expected = "blocked" if failing(request) else "waiting"
     insist(status == 409 and body["state"] == expected, f"{status} {body}")
-    return f"clearance: 409 {body['state']}; it stays where it is until that changes"
+    return f"clearance: 409 {body['state']}. {' '.join(r['message'] for r in body['reasons'])}"
 
 
 STEPS = (
