@@ -20,6 +20,7 @@ def rollouts(workspace: Workspace) -> QuerySet[Rollout]:
     return (
         Rollout.objects.filter(workspace=workspace)
         .select_related(
+            "workspace",
             "route__gateway",
             "route__model",
             "route__environment",

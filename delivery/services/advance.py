@@ -298,7 +298,7 @@ def _begin_return(rollout: Rollout, caller: Caller, reason: str) -> None:
     back = {"revision": revision, "since": timezone.now().isoformat()}
     rollout.workings = {**rollout.workings, "back": back}
     rollout.save(update_fields=["state", "reason", "workings"])
-    record_step(Action.ROLLOUT_STEP_INTENDED, rollout, None, caller, weight=0, reason=reason[:500])
+    record_step(Action.ROLLOUT_STEP_INTENDED, rollout, None, caller, reason=reason, weight=0)
 
 
 def _go_back(rollout: Rollout, caller: Caller) -> None:
@@ -345,7 +345,7 @@ def _pause(rollout: Rollout, caller: Caller, reason: str) -> None:
     rollout.state = State.PAUSED
     rollout.reason = reason[:1000]
     rollout.save(update_fields=["state", "reason"])
-    record_step(Action.ROLLOUT_PAUSED, rollout, None, caller, reason=rollout.reason[:500])
+    record_step(Action.ROLLOUT_PAUSED, rollout, None, caller, reason=reason)
 
 
 def _seconds_since(moment: datetime | None) -> float:
@@ -353,9 +353,15 @@ def _seconds_since(moment: datetime | None) -> float:
 
 
 def record_step(
-    action: Action, rollout: Rollout, step: RolloutStep | None, caller: Caller, **details: object
+    action: Action,
+    rollout: Rollout,
+    step: RolloutStep | None,
+    caller: Caller,
+    *,
+    reason: str = "",
+    **details: object,
 ) -> None:
-    """An event about one step of a rollout."""
+    """An event about one step of a rollout. A reason may be a person's words: erasable."""
     about = {} if step is None else {"step": step.index + 1, "weight": step.weight}
     record(
         action,
@@ -365,4 +371,5 @@ def record_step(
         object_name=f"{rollout.route.model.name} {rollout.to_version.number}",
         object_digest=rollout.release_digest,
         details={"route": rollout.route.name, **about, **details},
+        pii={"reason": reason[:1000]} if reason else None,
     )

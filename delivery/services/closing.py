@@ -102,9 +102,9 @@ def _announce(rollout: Rollout, outcome: State, *, caller: Caller) -> None:
             "route": rollout.route.name,
             "environment": rollout.route.environment.name,
             "outcome": outcome.value,
-            "reason": rollout.reason,
             "checkpoint": rollout.checkpoint_size or 0,
         },
+        pii={"reason": rollout.reason} if rollout.reason else None,
     )
     transaction.on_commit(
         partial(rollout_finished.send, sender=Rollout, rollout=rollout, outcome=outcome.value),

@@ -155,7 +155,7 @@ def request_abort(*, rollout: Rollout, caller: Caller, reason: str) -> Rollout:
         rollout.workings = {k: v for k, v in rollout.workings.items() if k != "back"}
     rollout.save(update_fields=["abort_requested", "abort_reason", "state", "reason", "workings"])
     enqueue_job(rollout, caller)
-    _record(Action.ROLLOUT_ABORTED, rollout, caller, reason=reason[:500])
+    _record(Action.ROLLOUT_ABORTED, rollout, caller, pii={"reason": reason[:500]})
     return rollout
 
 
@@ -184,7 +184,7 @@ def rollback(*, caller: Caller, uid: str | UUID, reason: str) -> Rollout:
             update_fields=["state", "reason", "abort_requested", "abort_reason", "finished_at"]
         )
         enqueue_job(rollout, caller)
-        _record(Action.ROLLOUT_ABORTED, rollout, caller, reason=reason[:500])
+        _record(Action.ROLLOUT_ABORTED, rollout, caller, pii={"reason": reason[:500]})
         return rollout
 
 
@@ -214,7 +214,14 @@ def enqueue_job(rollout: Rollout, caller: Caller) -> None:
     rollout.save(update_fields=["job"])
 
 
-def _record(action: Action, rollout: Rollout, caller: Caller, **details: object) -> None:
+def _record(
+    action: Action,
+    rollout: Rollout,
+    caller: Caller,
+    *,
+    pii: dict[str, str] | None = None,
+    **details: object,
+) -> None:
     record(
         action,
         actor=caller.actor,
@@ -223,4 +230,5 @@ def _record(action: Action, rollout: Rollout, caller: Caller, **details: object)
         object_name=f"{rollout.route.model.name} {rollout.to_version.number}",
         object_digest=rollout.release_digest,
         details={"route": rollout.route.name, **details},
+        pii=pii,
     )

@@ -60,14 +60,11 @@ class RolloutDetail(CallerMixin, TemplateView):
 
 
 def _context(rollout: Rollout, caller: Any) -> dict[str, Any]:
-    from audit import selectors as audit
-
     return {
         "rollout": rollout,
         "section": "requests",
         "poll_url": f"{reverse('delivery:rollout-detail', args=[rollout.uid])}?part=live",
         "may_steer": caller.may(Capability.ROLLOUT_OPERATE),
-        "events": audit.history("rollout", str(rollout.uid)),
         **story.of(rollout),
     }
 
@@ -85,7 +82,7 @@ def rollout_steer(request: HttpRequest, uid: UUID) -> HttpResponse:
         elif wish == "resume":
             rollouts.resume(caller=caller, uid=uid)
         elif wish == "rollback":
-            why = reason or f"Rolled back by {caller.label}."
+            why = reason or "Rolled back by hand."
             rollouts.rollback(caller=caller, uid=uid, reason=why)
         else:
             raise NotFound("There is no such button.")

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from audit.actions import Action
+from audit.selectors import Line, events, lines
 from delivery import analysis, selectors
 from delivery import plan as plans
 from delivery.models import Rollout, RolloutSample, RolloutStep
-from delivery.services import measure
+from delivery.services import advance, measure
 
 BLUE, ORANGE, RED, GREY = "#4c7fe0", "#c77a1f", "#d9534a", "#808890"
 #: The pair of error rates by which the page explains how many answers are needed.
 BASE_RATE, WORSE_RATE = 0.01, 0.05
+MAX_LOG = 50
 
 
 def of(rollout: Rollout) -> dict[str, Any]:
@@ -28,11 +31,41 @@ def of(rollout: Rollout) -> dict[str, Any]:
         "steps": [_step_row(step) for step in steps],
         "current": current,
         "fact": _fact(rollout, current, latest),
-        "share_done": sum(s.state == RolloutStep.State.PASSED for s in steps) / max(1, len(steps)),
+        "share_done": advance.progress(rollout)[0],
         "needed": analysis.answers_needed(BASE_RATE, WORSE_RATE),
         "evidence_chart": _evidence_chart(rows, measure.boundary(plan.limits)),
+        "events": _log(rollout),
         "latency_chart": _latency_chart(rollout, rows, plan.limits.slow_ms),
     }
+
+
+def _log(rollout: Rollout) -> list[dict[str, Any]]:
+    """The rollout's events as lines of its log, the newest first."""
+    found = events(rollout.workspace, object_type="rollout", object_id=str(rollout.uid))
+    return [
+        {
+            "at": line.event.at,
+            "who": "" if line.event.actor_pid.startswith("system:") else line.who,
+            "what": _what(line),
+        }
+        for line in lines(found.order_by("-pk")[:MAX_LOG])
+    ]
+
+
+def _what(line: Line) -> str:
+    details = line.body["details"]
+    weight, step = details.get("weight"), details.get("step")
+    told = {
+        Action.ROLLOUT_STEP_INTENDED: f"Step {step} begins: {weight} %, the approval holds"
+        if step
+        else "All traffic is sent back",
+        Action.ROLLOUT_STEP_DONE: f"The gateway serves step {step}: {weight} %",
+        Action.ROLLOUT_STEP_FAILED: f"Step {step} failed: {details.get('verdict')}",
+    }
+    text = told.get(Action(line.event.action), line.what)
+    if line.event.actor_pid.startswith("system:"):
+        text = text[:1].upper() + text[1:]
+    return f"{text}. {line.reason}" if line.reason else text
 
 
 def _step_row(step: RolloutStep) -> dict[str, Any]:
@@ -78,15 +111,18 @@ def _fact(rollout: Rollout, current: RolloutStep | None, latest: RolloutSample |
     )
 
 
-def _minutes(rows: list[RolloutSample]) -> list[float]:
-    start = rows[0].at
-    return [round((row.at - start).total_seconds() / 60, 3) for row in rows]
+def _times(rows: list[RolloutSample]) -> tuple[str, list[float]]:
+    """The unit that suits the rollout's length so far, and each look's time in it."""
+    seconds = [(row.at - rows[0].at).total_seconds() for row in rows]
+    if seconds[-1] < 180:
+        return "seconds", [round(value, 1) for value in seconds]
+    return "minutes", [round(value / 60, 3) for value in seconds]
 
 
 def _evidence_chart(rows: list[RolloutSample], boundary: float) -> dict[str, Any] | None:
     if not rows:
         return None
-    x = _minutes(rows)
+    unit, x = _times(rows)
     values = [round(row.log_e_errors, 3) for row in rows]
     highest = max(values)
     if highest >= boundary:
@@ -123,12 +159,12 @@ def _evidence_chart(rows: list[RolloutSample], boundary: float) -> dict[str, Any
             ],
             "layout": {
                 "margin": {"l": 48, "r": 8, "t": 8, "b": 40},
-                "xaxis": {"title": {"text": "minutes since start"}},
+                "xaxis": {"title": {"text": f"{unit} since the first look"}},
                 "yaxis": {"title": {"text": "log e-value, error rate"}},
                 "legend": {"orientation": "h", "y": 1.2},
             },
         },
-        "columns": ["Minute", "log e-value"],
+        "columns": [unit.capitalize(), "log e-value"],
         "rows": [[f"{a:.2f}", f"{b:.2f}"] for a, b in zip(x, values, strict=True)][-40:],
     }
 
@@ -138,7 +174,7 @@ def _latency_chart(
 ) -> dict[str, Any] | None:
     if not rows:
         return None
-    x = _minutes(rows)
+    unit, x = _times(rows)
     traces = []
     if rollout.from_version is not None:
         stable = [row.stable.get("p99_ms") for row in rows]
@@ -177,12 +213,12 @@ def _latency_chart(
             "data": traces,
             "layout": {
                 "margin": {"l": 56, "r": 8, "t": 8, "b": 40},
-                "xaxis": {"title": {"text": "minutes since start"}},
+                "xaxis": {"title": {"text": f"{unit} since the first look"}},
                 "yaxis": {"title": {"text": "p99 latency, ms"}, "rangemode": "tozero"},
                 "legend": {"orientation": "h", "y": 1.2},
             },
         },
-        "columns": ["Minute", "Live, ms", "New, ms"],
+        "columns": [unit.capitalize(), "Live, ms", "New, ms"],
         "rows": [
             [f"{a:.2f}", _ms(row.stable.get("p99_ms")), _ms(row.candidate.get("p99_ms"))]
             for a, row in zip(x, rows, strict=True)
