@@ -66,18 +66,14 @@ def test_a_title_is_shown_as_text(workspace, client_for):
     assert "<script>alert" not in page
 
 
-def test_the_list_asks_as_often_for_12_jobs_as_for_2(
-    workspace, client_for, django_assert_num_queries, django_assert_max_num_queries
-):
+def test_the_list_asks_as_often_for_12_jobs_as_for_2(workspace, client_for):
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
     client = client_for("operator")
 
     def queries() -> int:
-        with CaptureQueriesContext(
-            connection,
-        ) as seen:
+        with CaptureQueriesContext(connection) as seen:
             assert client.get(reverse("jobs:list")).status_code == 200
         return len(seen)
 
