@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from monitoring.drift.js import jensen_shannon
-from monitoring.drift.ks import chi_square_p, ks
+from monitoring.drift.ks import chi_square_p, ks, share_p
 from monitoring.drift.psi import coarsen, psi, psi_interval
 from monitoring.drift.wasserstein import wasserstein
 from monitoring.profiles.categorical import CategoricalProfile
@@ -64,8 +64,9 @@ def _numeric(reference: NumericProfile, current: NumericProfile, spec: NumericSp
     p, q = np.concatenate([p, odd_p]), np.concatenate([q, odd_q])
     lower, upper = psi_interval(p, q)
     distance, p_values = ks(reference.bins, current.bins)
-    p_odd = chi_square_p(
-        np.append(odd_p, reference.finite), np.append(odd_q, current.finite), least_expected=1.0
+    p_odd = share_p(
+        (reference.rows - reference.finite, reference.finite),
+        (current.rows - current.finite, current.finite),
     )
     values, before = reference.points(spec)
     _, after = current.points(spec)
