@@ -66,6 +66,25 @@ def test_a_wrong_password_and_an_unknown_address_answer_alike(client, ada, recor
     assert "nobody@" not in nobody.body
 
 
+@pytest.mark.usefixtures("axes_enabled")
+def test_a_mistyped_password_is_kept_nowhere(client, ada, caplog):
+    from django.db import connection
+
+    typed = "my-other-secret-xyzzy"
+    sign_in(client, typed)
+
+    assert typed not in caplog.text
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'"
+        )
+        for (table,) in cursor.fetchall():
+            cursor.execute(
+                f'SELECT count(*) FROM "{table}" t WHERE t::text LIKE %s', [f"%{typed}%"]
+            )
+            assert cursor.fetchone() == (0,), table
+
+
 def test_a_deactivated_person_cannot_sign_in(client, ada):
     User.objects.filter(pk=ada.pk).update(is_active=False)
 
