@@ -44,6 +44,19 @@ def start_if_routed(promotion: PromotionRequest, *, caller: Caller) -> str:
     A route that is busy does not take back what people signed: the approval stands, and the
     rollout is started later.
     """
+    if missing := why_not_started(promotion):
+        return missing
+    try:
+        with transaction.atomic():
+            start(promotion, caller=caller)
+    except DomainError as error:
+        promotion.rollout_uid = None
+        return f"The rollout did not start: {error.message}"
+    return ""
+
+
+def why_not_started(promotion: PromotionRequest) -> str:
+    """What is missing for a rollout to start by itself, as a sentence; empty when nothing is."""
     if not promotion.plan:
         return "The policy has no rollout plan, so nothing starts by itself."
     if route_for(model=promotion.model, environment=promotion.environment) is None:
@@ -51,12 +64,6 @@ def start_if_routed(promotion: PromotionRequest, *, caller: Caller) -> str:
             f"{promotion.model.name} has no route in {promotion.environment.name}, so nothing "
             "starts by itself."
         )
-    try:
-        with transaction.atomic():
-            start(promotion, caller=caller)
-    except DomainError as error:
-        promotion.rollout_uid = None
-        return f"The rollout did not start: {error.message}"
     return ""
 
 

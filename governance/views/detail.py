@@ -60,7 +60,10 @@ def sign(request: Any, number: int) -> HttpResponse:
         )
     except DomainError as error:
         record_refusal(request, promotion.uid, error)
-        return page(request, number, status=409, problem=error)
+        if error.code == "digest_changed":
+            # What was chosen was chosen for other content: begin anew.
+            return page(request, number, status=409, problem=error)
+        return page(request, number, status=409, problem=error, sign_form=form)
     words = {
         Status.APPROVED: f"{promotion} is approved. {promotion.title} may go ahead.",
         Status.REJECTED: f"You rejected {promotion}; it is closed.",
@@ -82,12 +85,11 @@ def found(caller: Caller, number: int) -> PromotionRequest:
 def page(request: Any, number: int, *, status: int = 200, **extra: Any) -> HttpResponse:
     """The whole page, with a problem or a filled form where there is one."""
     promotion = found(request.caller, number)
-    return render(
-        request,
-        "governance/request_detail.html",
-        {**context(request.caller, promotion), **extra},
-        status=status,
-    )
+    shown = context(request.caller, promotion)
+    if shown["sign_form"] is None:
+        # Whoever may not sign now gets no form back, whatever they sent.
+        extra.pop("sign_form", None)
+    return render(request, "governance/request_detail.html", {**shown, **extra}, status=status)
 
 
 def context(caller: Caller, promotion: PromotionRequest) -> dict[str, Any]:
@@ -127,6 +129,11 @@ def context(caller: Caller, promotion: PromotionRequest) -> dict[str, Any]:
         "plan_words": plan_words(promotion),
         "live_since": _live_since(promotion),
         "rollout": carried,
+        "not_started": (
+            rollout.why_not_started(promotion)
+            if promotion.status == Status.APPROVED and carried is None
+            else ""
+        ),
         "may_start": (
             promotion.status == Status.APPROVED
             and carried is None

@@ -484,3 +484,29 @@ def test_changes_of_a_release_are_named_part_by_part(workspace):
     assert found["Artifacts"] == "model.bin changed"
     assert found["Code, people"] == "commit aaaaaaaaaaaa → bbbbbbbbbbbb, by jun@x.example"
     assert story.changes(None, new) == []
+
+
+def test_a_wrong_password_keeps_what_was_written(workspace, client_for, signer):
+    promotion = make.promotion(workspace)
+
+    html = (
+        client_for(signer("validator"))
+        .post(f"/requests/{promotion.number}/sign/", signing(promotion, password="wrong"))
+        .content.decode()
+    )
+
+    assert "Read it.</textarea>" in html
+    assert 'value="wrong"' not in html
+
+
+def test_an_approval_without_a_route_says_why_nothing_starts(
+    workspace, client_for, signer, approve
+):
+    promotion = make.promotion(workspace, extra="rollout: {steps: [100%]}\n")
+    approve(signer("validator"), promotion)
+    approve(signer("risk_officer"), promotion)
+
+    page = text_of(client_for("operator").get(f"/requests/{promotion.number}/"))
+
+    assert "has no route in production, so nothing starts by itself." in page
+    assert "Start the rollout" not in page
