@@ -13,6 +13,10 @@ _COUNTER = re.compile(r"^cluster\.(ep-[0-9a-f-]+)\.upstream_rq_(2xx|completed)$"
 _HISTOGRAM = re.compile(r"^cluster\.(ep-[0-9a-f-]+)\.upstream_rq_time$")
 
 
+#: What reading something else than statistics ends in.
+_NOT_STATISTICS = (ValueError, KeyError, TypeError, AttributeError)
+
+
 class AdminUnreachable(Exception):
     """Envoy's admin port did not answer."""
 
@@ -52,7 +56,7 @@ def read(port: int, *, timeout_s: float = 2.0) -> Reading:
         connection.request("GET", path)
         response = connection.getresponse()
         return parse(json.loads(response.read()))
-    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as error:
+    except (OSError, http.client.HTTPException, *_NOT_STATISTICS) as error:
         raise AdminUnreachable(str(error)) from error
     finally:
         connection.close()
