@@ -86,7 +86,7 @@ def endpoint_of() -> Callable[..., Endpoint]:
 
 
 @pytest.fixture
-def finished() -> Iterator[list[Any]]:
+def finished(transactional_db: None) -> Iterator[list[Any]]:
     """Evidence that the signal told of, in order."""
     from evaluation.signals import evidence_finished
 

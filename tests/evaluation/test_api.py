@@ -13,7 +13,7 @@ from tests.evaluation.test_computed import predicted
 from tests.factories import evaluation as make
 from tests.factories.registry import ModelVersionFactory
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 URL = "/api/v1/evidence"
 
 

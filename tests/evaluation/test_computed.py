@@ -15,7 +15,7 @@ from registry.services import datasets
 from tests.evaluation.conftest import good, other
 from tests.factories import evaluation as make
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 def rows_of(dataset):

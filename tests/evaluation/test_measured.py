@@ -17,7 +17,7 @@ from tests.evaluation.conftest import good, other
 from tests.factories import evaluation as make
 from tests.factories.registry import AliasFactory, ModelVersionFactory, RegisteredModelFactory
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 def run(evidence):

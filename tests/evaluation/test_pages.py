@@ -18,7 +18,7 @@ from tests.evaluation.test_computed import predicted
 from tests.factories import evaluation as make
 from tests.factories.registry import AliasFactory
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
