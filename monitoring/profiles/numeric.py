@@ -20,6 +20,10 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 BINS = 256
+#: Edges beyond either end of the reference, so that values outside its range are told apart too;
+#: the fixed grid is coarse where a column lies far from zero, such as an air pressure.
+TAILS = 48
+_TAIL_STEPS = 32
 #: The grid: 2 % wide buckets by magnitude, from 1e-9 to 1e12, mirrored for negative values.
 GRID_RATIO = 1.02
 GRID_LOW = 1e-9
@@ -44,8 +48,9 @@ class NumericSpec:
     """How a column is counted: the reference's quantile edges, frozen.
 
     ``edges`` has shape ``(k,)``, strictly rising, k ≥ 1; the bins are
-    ``(-∞, e₀], (e₀, e₁] … (eₖ₋₁, ∞)``. ``is_discrete`` says that the reference had few distinct
-    values, each at an edge of its own.
+    ``(-∞, e₀], (e₀, e₁] … (eₖ₋₁, ∞)``. Up to ``TAILS`` evenly spaced edges lie beyond either end
+    of the reference. ``is_discrete`` says that the reference had few distinct values, each at an
+    edge of its own.
     """
 
     edges: Floats
@@ -53,9 +58,14 @@ class NumericSpec:
 
     @classmethod
     def from_reference(
-        cls, values: Floats, bins: int = BINS, also: tuple[float, ...] = ()
+        cls,
+        values: Floats,
+        bins: int = BINS,
+        *,
+        also: tuple[float, ...] = (),
+        tails: int = TAILS,
     ) -> NumericSpec:
-        """Edges at the quantiles of the reference's finite values, and at ``also``.
+        """Edges at the quantiles of the reference's finite values, beyond them, and at ``also``.
 
         Few distinct values give fewer bins: an edge each, so every value keeps its own bin.
         Raises: ValueError when no value is finite.
@@ -64,11 +74,12 @@ class NumericSpec:
         if finite.size == 0:
             raise ValueError("a numeric column needs at least one finite reference value")
         distinct = np.unique(finite)
+        extra = np.union1d(_beyond(distinct, finite, tails), np.array(also, dtype=np.float64))
         if distinct.size < bins:
-            return cls(edges=np.union1d(distinct, also).astype(np.float64), is_discrete=True)
+            return cls(edges=np.union1d(distinct, extra), is_discrete=True)
         levels = np.arange(1, bins, dtype=np.float64) / bins
         edges = np.quantile(finite, levels, method="inverted_cdf")
-        return cls(edges=np.union1d(edges, also).astype(np.float64))
+        return cls(edges=np.union1d(edges, extra))
 
 
 @dataclass(frozen=True)
@@ -177,6 +188,20 @@ class NumericProfile:
             "total": self.total.as_json(),
             "total_sq": self.total_sq.as_json(),
         }
+
+
+def _beyond(distinct: Floats, finite: Floats, tails: int) -> Floats:
+    """Edges outside the reference's range: whole numbers stay whole."""
+    ends = np.quantile(finite, [0.01, 0.99], method="inverted_cdf")
+    with np.errstate(over="ignore"):
+        step = (ends[1] - ends[0]) / _TAIL_STEPS
+        if (distinct == np.round(distinct)).all():
+            step = max(1.0, np.ceil(step))
+        if not tails or not np.isfinite(step) or step == 0:
+            return np.empty(0)
+        away = step * np.arange(1, tails + 1)
+        edges = np.concatenate([distinct[0] - away, distinct[-1], distinct[-1] + away], axis=None)
+    return np.asarray(edges[np.isfinite(edges)], dtype=np.float64)
 
 
 def _counts(ordered: Floats, edges: Floats) -> Ints:

@@ -180,12 +180,12 @@ def earlier_version(monitor: Monitor) -> ModelVersion | None:
     return next((row.version for row in history if row.version_id != live), None)
 
 
-def listed(names: tuple[str, ...], most: int = 3) -> str:
+def listed(names: tuple[str, ...], most: int = 3, noun: str = "column") -> str:
     """“temp, humid and pressure”, or “temp, humid, pressure and 2 more columns”."""
     shown = list(names[:most])
     if len(names) > most:
         rest = len(names) - most
-        return f"{', '.join(shown)} and {rest} more column{'' if rest == 1 else 's'}"
+        return f"{', '.join(shown)} and {rest} more {noun}{'' if rest == 1 else 's'}"
     return " and ".join([", ".join(shown[:-1]), shown[-1]]) if len(shown) > 1 else "".join(shown)
 
 

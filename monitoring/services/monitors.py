@@ -207,7 +207,7 @@ def _score_spec(values: pa.Array, monitor: Monitor) -> NumericSpec:
         raise _invalid("score_column", "Every score of the reference is a finite number.")
     # The threshold is an edge, so that accuracy can be estimated from the histogram exactly.
     edge = threshold_edge(monitor.decision_threshold)
-    return NumericSpec.from_reference(scores, SCORE_BINS, also=(edge,))
+    return NumericSpec.from_reference(scores, SCORE_BINS, also=(edge,), tails=0)
 
 
 def _calibration(table: pa.Table, spec: NumericSpec, monitor: Monitor) -> dict[str, Any]:

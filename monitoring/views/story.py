@@ -345,7 +345,9 @@ def _performance_caption(
             for x, real, _ in points
             if real and (real["value"] <= limit if is_score else real["value"] >= limit)
         ]
-        text += f"; the limit of {limit:g} was reached in " + (listed(tuple(beyond)) or "none")
+        text += f"; the limit of {limit:g} was reached in " + (
+            listed(tuple(beyond), 4, "window") or "none"
+        )
     return f"{text}. The estimate holds only while a score means what it meant in the reference."
 
 

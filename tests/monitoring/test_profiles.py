@@ -29,7 +29,7 @@ def same(one: Numeric, other: Numeric) -> bool:
 
 
 def test_a_profile_by_hand():
-    spec = Spec.from_reference(np.array([1.0, 2.0, 2.0, 3.0]))
+    spec = Spec.from_reference(np.array([1.0, 2.0, 2.0, 3.0]), tails=0)
     profile = Numeric.of(np.array([2.0, 0.0, 5.0, NAN, INF, -INF, 2.0]), spec)
 
     assert spec.edges.tolist() == [1.0, 2.0, 3.0]
@@ -113,15 +113,32 @@ def test_points_are_exact_at_both_histograms_edges():
 
 
 def test_a_constant_an_empty_and_an_infinite_reference():
-    constant = Spec.from_reference(np.array([4.0, 4.0]))
-    assert Numeric.of(np.array([4.0, 5.0]), constant).bins.tolist() == [1, 1]
+    constant = Spec.from_reference(np.array([4.5, 4.5]))
+    assert Numeric.of(np.array([4.5, 5.0]), constant).bins.tolist() == [1, 1]
     for hopeless in ([], [NAN], [INF, -INF]):
         with pytest.raises(ValueError, match="finite"):
             Spec.from_reference(np.array(hopeless, dtype=float))
 
 
+def test_values_outside_the_references_range_are_told_apart():
+    """An air pressure: the grid is 20 wide there, the tail a thirtieth of the range."""
+    generator = np.random.default_rng(0)
+    before, after = generator.normal(1012, 5, 4000), generator.normal(1035, 1, 4000)
+    spec = Spec.from_reference(before)
+    profile = Numeric.of(after, spec)
+    assert profile.quantile(0.5, spec) == pytest.approx(1035, abs=1)
+    whole = Spec.from_reference(np.array([0.0, 1.0, 6.0]))
+    assert (whole.edges == np.round(whole.edges)).all()
+    assert {7.0, -1.0} <= set(whole.edges)
+
+
+def test_tails_of_a_hopeless_range_are_left_out():
+    spec = Spec.from_reference(np.array([-1.7e308, 1.7e308]))
+    assert np.isfinite(spec.edges).all()
+
+
 def test_huge_values_stay_on_the_grids_ends():
-    spec = Spec.from_reference(np.array([1.0, 2.0]))
+    spec = Spec.from_reference(np.array([1.0, 2.0]), tails=0)
     profile = Numeric.of(np.array([1e300, -1e300]), spec)
     points, counts = profile.points(spec)
     assert (counts[0], counts[-1]) == (1, 1)
