@@ -132,7 +132,9 @@ def email_settings(url: str) -> tuple[str, dict[str, Any]]:
     ``smtp://user:password@host:587?tls=1`` (STARTTLS) and ``smtps://…`` send.
     """
     parts = urlsplit(url)
-    simple = {"file": "filebased", "console": "console", "memory": "locmem"}
+    if parts.scheme == "file":
+        return "outbound.mailbox.EmlBackend", {}
+    simple = {"console": "console", "memory": "locmem"}
     if parts.scheme in simple:
         return f"django.core.mail.backends.{simple[parts.scheme]}.EmailBackend", {}
     if parts.scheme not in {"smtp", "smtps"} or not parts.hostname:

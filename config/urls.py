@@ -11,6 +11,7 @@ urlpatterns = [
     path("api/v1/", include(("config.api_urls", "v1"), namespace="v1")),
     path("xds/v1/", include("delivery.xds.urls")),
     path("", include("jobs.urls")),
+    path("", include("outbound.urls")),
     path("", include("registry.urls")),
     path("", include("evaluation.urls")),
     path("", include("serving.urls")),

@@ -740,6 +740,7 @@ def account_menu(context: Context) -> dict[str, object]:
         "user_name": name,
         "roles": ", ".join(str(role).lower() for role in nav.get("roles") or []),
         "workspaces": workspaces if len(workspaces) > 1 else [],
+        "may_administer": bool(nav.get("may_administer")),
     }
 
 

@@ -186,7 +186,7 @@ def test_database_url_is_unquoted_and_keeps_its_options():
 
 
 def test_email_urls():
-    assert env.email_settings("file:") == ("django.core.mail.backends.filebased.EmailBackend", {})
+    assert env.email_settings("file:") == ("outbound.mailbox.EmlBackend", {})
     backend, options = env.email_settings("smtp://me:p%40ss@mail:2525?tls=1")
     assert backend.endswith("smtp.EmailBackend")
     assert options["EMAIL_HOST"] == "mail"
