@@ -9,7 +9,7 @@ from django.urls import get_script_prefix
 
 from accounts import selectors as accounts
 from accounts.http import caller_of
-from accounts.roles import Role
+from accounts.roles import Capability, Role
 from common.errors import DomainError
 from governance import queue
 from governance.models import Finding
@@ -50,6 +50,7 @@ def _counts(request: HttpRequest, caller: Caller) -> dict[str, Any]:
             for other in held
         ],
         "user_name": caller.label,
+        "may_administer": caller.may(Capability.WORKSPACE_ADMIN),
         "roles": [Role(role).label for role in sorted(caller.roles)],
     }
 

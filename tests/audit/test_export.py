@@ -143,9 +143,7 @@ def test_an_unpacked_export_verifies_where_it_lies(trail, tmp_path):
     done = verify()
     assert done.returncode == 0, done.stdout + done.stderr
     events = folder / "events.jsonl"
-    events.write_bytes(
-        events.read_bytes().replace(b"model", b"x", 1)
-    )
+    events.write_bytes(events.read_bytes().replace(b"model", b"x", 1))
     assert verify().returncode == 1
     events.unlink()
     assert "NOT VALID: the export cannot be read" in verify().stdout

@@ -531,6 +531,17 @@ def test_the_account_menu_names_the_person_the_roles_and_other_workspaces():
     assert "Retail credit · Ada &lt;Rahman&gt;, validator" in plain(html)
     assert 'href="/w/ops/"' in html
     assert 'method="post"' in html
+    assert "/accounts/profile/" in html
+    assert "/accounts/people/" not in html
+
+
+def test_only_an_administrator_is_shown_the_way_to_people_and_outbound():
+    nav = {"workspace": "Retail credit", "user_name": "Ada", "may_administer": True}
+
+    html = Template("{% load ui %}{% account_menu %}").render(Context({"nav": nav}))
+
+    assert "/accounts/people/" in html
+    assert "/outbound/" in html
 
 
 def test_the_top_bar_says_what_waits_in_words_too(monkeypatch):

@@ -191,8 +191,7 @@ def test_the_api_refuses_bad_input_by_field(workspace, api, body):
 
 
 @pytest.fixture
-def page(settings, client_for):
-    settings.ROOT_URLCONF = "tests.outbound.urls"
+def page(client_for):
     return client_for("administrator")
 
 

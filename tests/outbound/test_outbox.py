@@ -389,8 +389,7 @@ def test_the_database_keeps_a_message_whole(change):
 # By page and API
 
 
-def test_the_page_shows_the_outbox_of_its_workspace_only(workspace, client_for, settings):
-    settings.ROOT_URLCONF = "tests.outbound.urls"
+def test_the_page_shows_the_outbox_of_its_workspace_only(workspace, client_for):
     MessageFactory(workspace=workspace, subject="<b>Ours</b>", state="failed", error="No server.")
     MessageFactory(workspace=workspace, subject="Waiting")
     MessageFactory(subject="Foreign")
@@ -407,10 +406,9 @@ def test_the_page_shows_the_outbox_of_its_workspace_only(workspace, client_for, 
     assert client.get(url + "?state=nonsense").status_code == 200
 
 
-def test_the_page_asks_as_often_for_12_messages_as_for_2(workspace, client_for, settings):
+def test_the_page_asks_as_often_for_12_messages_as_for_2(workspace, client_for):
     from django.test.utils import CaptureQueriesContext
 
-    settings.ROOT_URLCONF = "tests.outbound.urls"
     client = client_for("administrator")
 
     def queries() -> int:
