@@ -7,6 +7,7 @@ database, and a slow caller makes no call miss its deadline.
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from serving.protocols.base import Prediction
 
 Row = Mapping[str, Any]
+CLOSING_SECONDS = 10.0
 
 
 def score_batches(
@@ -85,10 +87,18 @@ class _Engine:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        asyncio.run_coroutine_threadsafe(self._close(), self.loop).result()
+        if sys.is_finalizing():
+            return  # daemon threads stand still by now: nobody would answer
+        closing = asyncio.run_coroutine_threadsafe(self._close(), self.loop)
+        if threading.current_thread() is self.thread:
+            # The garbage collector ended a forgotten stream, and it runs in whatever thread.
+            closing.add_done_callback(lambda _: self.loop.stop())
+            return
+        closing.result(CLOSING_SECONDS)
         self.loop.call_soon_threadsafe(self.loop.stop)
-        self.thread.join()
-        self.loop.close()
+        self.thread.join(CLOSING_SECONDS)
+        if not self.thread.is_alive():
+            self.loop.close()
 
     def ask(self, rows: Sequence[Row]) -> Future[Prediction]:
         """Start one batch. Raises: Invalid when a row cannot be sent."""

@@ -1,11 +1,15 @@
 import asyncio
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
 from serving.errors import EndpointRejected, EndpointUnavailable
-from serving.traffic import score_batches
+from serving.traffic import _Engine, score_batches
+from serving.wire import wire_of
 from tests.serving import servers
 
 pytestmark = pytest.mark.django_db
@@ -121,3 +125,47 @@ def test_a_thousand_rows_a_call_are_no_matter(version, server):
 
     assert sum(len(p.scores) for _, p in found) == 5000
     assert len(server.calls) == 5
+
+
+def test_a_stream_that_its_own_thread_ends_ends(endpoint, server):
+    """As the garbage collector may, in whatever thread it happens to run."""
+    engine = _Engine(wire_of(endpoint), 2).__enter__()
+
+    engine.loop.call_soon_threadsafe(engine.__exit__, None, None, None)
+    engine.thread.join(10)
+
+    assert not engine.thread.is_alive()
+    engine.loop.close()
+
+
+def test_a_process_that_leaves_a_stream_open_still_exits(tmp_path):
+    script = tmp_path / "forgetful.py"
+    script.write_text(
+        "from outbound.addresses import Policy\n"
+        "from serving import traffic\n"
+        "from serving.traffic import _Engine\n"
+        "class Wire: workspace = None; deadline_s = 1\n"
+        "traffic.policy_for = lambda workspace: Policy()\n"
+        "def stream():\n"
+        "    with _Engine(Wire(), 1):\n"
+        "        yield 1\n"
+        "kept = stream()\n"
+        "next(kept)\n"
+        "import builtins; builtins.kept = kept\n"
+        "print('left open', flush=True)\n"
+    )
+
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            f"import django; django.setup(); exec(open({str(script)!r}).read())",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=Path(__file__).parents[2],
+    )
+
+    assert "left open" in done.stdout, done.stderr
+    assert done.returncode == 0
