@@ -31,4 +31,5 @@ class GovernanceConfig(AppConfig):
         )
         for signal, receiver in facts:
             signal.connect(receiver, dispatch_uid=f"governance.{receiver.__name__}")
+        schedules.register("governance.refresh", every_s=15, func=promotions.refresh_stale)
         schedules.register("governance.expire", every_s=60, func=promotions.expire_due)

@@ -14,6 +14,7 @@ from audit.actions import Action
 from audit.actor import Actor
 from audit.services import record as audit
 from common.errors import AlreadyExists, Conflict, InvalidTransition, NotAllowed
+from evaluation.models import Evidence
 from governance import content as contents
 from governance import facts
 from governance.authors import Author, authors_of
@@ -160,6 +161,21 @@ def withdraw(*, caller: Caller, promotion: PromotionRequest, reason: str) -> Pro
     close(promotion, Status.WITHDRAWN, reason)
     _record_closing(promotion, Action.REQUEST_WITHDRAWN, caller.actor, reason)
     return promotion
+
+
+def refresh_stale() -> int:
+    """Look again where a gate waits for evidence that has ended; returns how many requests.
+
+    The fact is announced once, and a crash at that very moment loses it. Called by beat.
+    """
+    ended = [Evidence.State.COMPLETE, Evidence.State.FAILED, Evidence.State.CANCELLED]
+    stale = PromotionRequest.objects.open().filter(
+        gates__state=GateResult.State.WAITING, gates__evidence__state__in=ended
+    )
+    rows = list(stale.distinct().order_by("pk")[:100])
+    for promotion in rows:
+        refresh_gates(promotion)
+    return len(rows)
 
 
 def expire_due() -> int:

@@ -336,3 +336,18 @@ def test_what_is_past_its_validity_lapses(workspace, recorded_actions):
     promotion.refresh_from_db()
     assert promotion.status == "expired"
     assert recorded_actions()[-1] == "request.expired"
+
+
+def test_a_lost_announcement_is_made_good(workspace):
+    make.policy(workspace)
+    version = make.version(make.model(workspace))
+    evidence = make.evidence(version, "evaluation", None, state="running")
+    promotion = make.promotion(workspace, of=version, gates_pass=False)
+    assert promotions.refresh_stale() == 0
+
+    evidence.state, evidence.error, evidence.error_code = "failed", "timed out", "timeout"
+    evidence.save()
+
+    assert promotions.refresh_stale() == 1
+    assert promotions.refresh_stale() == 0
+    assert promotion.gates.get(position=0).state == "could_not_compute"
