@@ -128,7 +128,7 @@ def database_settings(url: str | None) -> dict[str, Any]:
 def email_settings(url: str) -> tuple[str, dict[str, Any]]:
     """The mail backend and the EMAIL_* settings of an EMAIL_URL.
 
-    ``file:`` writes .eml files to EMAIL_FILE_PATH; ``console:``, ``memory:``;
+    ``file:`` writes .eml files to EMAIL_DIR; ``console:``, ``memory:``;
     ``smtp://user:password@host:587?tls=1`` (STARTTLS) and ``smtps://…`` send.
     """
     parts = urlsplit(url)

@@ -286,7 +286,6 @@ EMAIL_DIR = VAR_DIR / "mail"
 EMAIL_URL = ENV.email_url
 EMAIL_BACKEND, EMAIL_OPTIONS = _env.email_settings(ENV.email_url)
 globals().update(EMAIL_OPTIONS)
-EMAIL_FILE_PATH = EMAIL_DIR
 DEFAULT_FROM_EMAIL = "Countersign <countersign@localhost>"
 WEB_THREADS = 8
 

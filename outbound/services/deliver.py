@@ -115,9 +115,7 @@ def _send_mail(message: Message) -> None:
         to=message.to,
         headers={"Message-ID": message.message_id, "Auto-Submitted": "auto-generated"},
     )
-    # Django's file backend writes logs of many mails; ours writes what a mail program opens.
-    is_file = settings.EMAIL_BACKEND == "django.core.mail.backends.filebased.EmailBackend"
-    backend = get_connection("outbound.mailbox.EmlBackend" if is_file else None)
+    backend = get_connection()
     try:
         backend.send_messages([mail])
     except smtplib.SMTPRecipientsRefused as error:

@@ -37,7 +37,7 @@ from tests.trail import recorded_actions
 pytestmark = pytest.mark.django_db
 
 SECRET = "whsec_0123456789abcdef"
-FILES = "django.core.mail.backends.filebased.EmailBackend"
+FILES = "outbound.mailbox.EmlBackend"
 SMTP = "django.core.mail.backends.smtp.EmailBackend"
 
 
