@@ -53,6 +53,11 @@ def label(start: datetime, kind: str) -> str:
     return f"the week of {day}" if kind == "week" else day
 
 
+def during(start: datetime, kind: str) -> str:
+    """“in November 2013”, “in the week of …”, “on 4 November 2013”."""
+    return f"{'on' if kind == 'day' else 'in'} {label(start, kind)}"
+
+
 def short(start: datetime, kind: str) -> str:
     """For an axis: “Nov 2013”, “4 Nov 2013”; unique per window."""
     at = start.astimezone(UTC)

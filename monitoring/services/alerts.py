@@ -137,19 +137,19 @@ def _open(monitor: Monitor, rule: AlertRule, verdict: Verdict) -> Alert | None:
 
 def cause_of(monitor: Monitor, rule: AlertRule, verdict: Verdict) -> str:
     """What was found, in a sentence made of figures."""
-    when = calendar.label(verdict.start, monitor.window_kind)
+    when = calendar.during(verdict.start, monitor.window_kind)
     often = ""
     if rule.n > 1:
         often = f", for the {_ordinal(verdict.count)} time in {_windows(verdict.of)}"
     if rule.kind == AlertRule.Kind.DRIFT:
         verb = "has" if len(verdict.columns) == 1 else "have"
         return (
-            f"{listed(verdict.columns)} {verb} drifted in {when}: PSI up to {verdict.value:.2f}, "
+            f"{listed(verdict.columns)} {verb} drifted {when}: PSI up to {verdict.value:.2f}, "
             f"the limit is {rule.threshold:g}{often}."
         )
     sign = "at or below" if rule.metric in SCORES else "at or above"
     return (
-        f"{rule.get_metric_display()} was {verdict.value:.3f} in {when}, "
+        f"{rule.get_metric_display()} was {verdict.value:.3f} {when}, "
         f"{sign} the limit of {rule.threshold:g}{often}."
     )
 

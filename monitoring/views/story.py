@@ -52,6 +52,9 @@ class Story:
     def label(self, window: Window) -> str:
         return calendar.label(window.start, self.monitor.window_kind)
 
+    def during(self, window: Window) -> str:
+        return calendar.during(window.start, self.monitor.window_kind)
+
     def psi(self, window: Window) -> dict[str, DriftResult]:
         return {row.column.name: row for row in self.drift.get(window.pk, [])}
 
@@ -103,7 +106,7 @@ def subfact(story: Story) -> str:
         if last.labelled
         else (", none of them labelled yet")
     )
-    return f"{text} {num(last.rows)} rows in {story.label(last)}{labelled}."
+    return f"{text} {num(last.rows)} rows {story.during(last)}{labelled}."
 
 
 def _drift_fact(story: Story, last: Window) -> SafeString | str:
@@ -113,7 +116,7 @@ def _drift_fact(story: Story, last: Window) -> SafeString | str:
     if not story.drift.get(last.pk):
         return f"{story.label(last)} is not compared with the reference yet."
     if not moved:
-        return f"Nothing has drifted in {story.label(last)}."
+        return f"Nothing has drifted {story.during(last)}."
     since = last
     for window in reversed(story.windows):
         row = story.psi(window).get(moved[0].column.name)
@@ -124,7 +127,7 @@ def _drift_fact(story: Story, last: Window) -> SafeString | str:
     shown = format_html_join(", ", "<strong>{}</strong>", ((name,) for name in names))
     rest = len(moved) - len(names)
     more = f" and {rest} more column{'' if rest == 1 else 's'}" if rest else ""
-    when = f"in {story.label(last)}" if since is last else f"since {story.label(since)}"
+    when = story.during(last) if since is last else f"since {story.label(since)}"
     return format_html(
         "{}{} {} drifted {} (PSI up to {}).",
         shown,
@@ -144,11 +147,11 @@ def _score_fact(story: Story) -> SafeString | str:
         said = row.estimated.get("auc")
         tail = f"; the estimate had said {num(said['value'], 3)}" if said else ""
         return format_html(
-            "AUC was <strong>{}</strong> [{}, {}] in {}{}.",
+            "AUC was <strong>{}</strong> [{}, {}] {}{}.",
             num(triple["value"], 3),
             num(triple["lower95"], 3),
             num(triple["upper95"], 3),
-            story.label(window),
+            story.during(window),
             tail,
         )
     last = story.last
@@ -156,11 +159,11 @@ def _score_fact(story: Story) -> SafeString | str:
     if last is not None and row is not None and "auc" in row.estimated:
         triple = row.estimated["auc"]
         return format_html(
-            "Without labels AUC is estimated at <strong>{}</strong> [{}, {}] in {}.",
+            "Without labels AUC is estimated at <strong>{}</strong> [{}, {}] {}.",
             num(triple["value"], 3),
             num(triple["lower95"], 3),
             num(triple["upper95"], 3),
-            story.label(last),
+            story.during(last),
         )
     return ""
 
@@ -409,7 +412,7 @@ def volume(story: Story) -> list[tuple[str, str]]:
     if last is None:
         return []
     items = [
-        (f"Rows in {story.label(last)}", num(last.rows)),
+        (f"Rows {story.during(last)}", num(last.rows)),
         ("Labelled", pct(last.labelled / last.rows)),
     ]
     profiles = list(

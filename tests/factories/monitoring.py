@@ -110,7 +110,7 @@ def reference(workspace: Any, *, name: str = "reference", **extra: list[Any]) ->
 
 def _type(values: list[Any]) -> str:
     kinds = {bool: "boolean", int: "integer", float: "number", str: "text"}
-    return kinds.get(type(next(value for value in values if value is not None)), "time")
+    return kinds.get(type(next((v for v in values if v is not None), 0.0)), "time")
 
 
 def monitor(workspace: Any, *, dataset: Dataset | None = None, **fields: Any) -> Monitor:
