@@ -58,15 +58,31 @@ def needs(body: dict[str, Any], *, kind: str, has_live: bool) -> list[Need]:
     A comparison with the live version is wanted whenever there is one, gate or no gate: nobody
     should sign a replacement without having seen what it changes.
     """
+    found = _gated(body, has_live=has_live)
+    if has_live and body["dataset"] and kind in MEASURABLE_KINDS:
+        found.setdefault(("differential", body["dataset"]), set())
+    return [Need(kind, dataset, tuple(sorted(g))) for (kind, dataset), g in found.items()]
+
+
+def ungated(body: dict[str, Any], *, kind: str, has_live: bool) -> list[Need]:
+    """The needs that no gate speaks of: the comparison that is wanted all the same."""
+    gated = _gated(body, has_live=has_live)
+    return [
+        need
+        for need in needs(body, kind=kind, has_live=has_live)
+        if (need.kind, need.dataset) not in gated
+    ]
+
+
+def _gated(body: dict[str, Any], *, has_live: bool) -> dict[tuple[str, str], set[str]]:
+    """The columns that each piece of evidence is needed by, as the gates say."""
     found: dict[tuple[str, str], set[str]] = {}
     for gate in body["gates"]:
         for item in policy_text.conditions(gate, body):
             need = _need(item)
             if need is not None and (not item.needs_live or has_live):
                 found.setdefault((need.kind, need.dataset), set()).update(need.groups)
-    if has_live and body["dataset"] and kind in MEASURABLE_KINDS:
-        found.setdefault(("differential", body["dataset"]), set())
-    return [Need(kind, dataset, tuple(sorted(g))) for (kind, dataset), g in found.items()]
+    return found
 
 
 def _need(item: Condition) -> Need | None:

@@ -214,6 +214,13 @@ def _measured(condition: Condition, facts: Facts) -> Verdict:
     )
 
 
+def presence(source: Source, words: str) -> Verdict:
+    """Whether a piece of evidence is there at all, whatever it says."""
+    return _absent(source, words) or Verdict(
+        State.PASSES, f"{words} is there.", evidence_id=source.evidence_id
+    )
+
+
 def _absent(source: Source, words: str) -> Verdict | None:
     if source.have is Have.COMPLETE:
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -18,9 +18,8 @@ from evaluation.models import Evidence
 from governance import content as contents
 from governance import facts
 from governance.authors import Author, authors_of
-from governance.gates import evaluate, policy_text
 from governance.models import GateResult, PromotionRequest, RequestAuthor, Signature
-from governance.services import asking, notices, numbers, policies
+from governance.services import asking, gate_rows, notices, numbers, policies
 from registry import selectors as registry
 
 if TYPE_CHECKING:
@@ -319,14 +318,14 @@ def _evaluate(promotion: PromotionRequest, *, actor: Actor) -> None:
     # The new round comes first: the database refuses an author who has signed the present one.
     promotion.save(update_fields=["content", "digest", "round", "live_version"])
     _sync_authors(promotion, authors)
-    before = _states(GateResult.objects.filter(promotion=promotion).order_by("position"))
-    gates = _write_gates(promotion, gathered)
+    before = gate_rows.states(GateResult.objects.filter(promotion=promotion).order_by("position"))
+    gates = gate_rows.write(promotion, gathered)
     is_signable = not any(gate.blocks for gate in gates)
     began = is_signable and (promotion.signable_since is None or has_changed)
     if began or not is_signable:
         promotion.signable_since = timezone.now() if is_signable else None
         promotion.save(update_fields=["signable_since"])
-    states = _states(gates)
+    states = gate_rows.states(gates)
     if has_changed or before != states:
         audit.record(
             Action.REQUEST_GATES_EVALUATED,
@@ -361,83 +360,6 @@ def _sync_authors(promotion: PromotionRequest, authors: Sequence[Author]) -> Non
         elif row.user_id is None and author.user is not None:
             row.user = author.user
             row.save(update_fields=["user"])
-
-
-def _write_gates(promotion: PromotionRequest, gathered: facts.Gathered) -> list[GateResult]:
-    body = promotion.policy_revision.body
-    rows = []
-    for position, gate in enumerate(body["gates"]):
-        conditions = policy_text.conditions(gate, body)
-        condition, verdict = evaluate.judge(conditions, gathered.facts)
-        title = " and ".join(dict.fromkeys(item.title for item in conditions))
-        rows.append(
-            GateResult(
-                promotion=promotion,
-                position=position,
-                name=gate["check"],
-                title=title,
-                metric=condition.metric or condition.family.value,
-                state=verdict.state.value,
-                severity=gate["severity"],
-                comparison=condition.comparison,
-                observed=verdict.observed,
-                lower=verdict.lower,
-                upper=verdict.upper,
-                limit=condition.limit if condition.comparison else None,
-                live_value=verdict.live_value,
-                is_worse_than_live=verdict.is_worse_than_live,
-                explanation=verdict.explanation,
-                remedy=verdict.remedy,
-                evidence_id=verdict.evidence_id,
-                evaluated_at=timezone.now(),
-            )
-        )
-    unmapped = RequestAuthor.objects.filter(promotion=promotion, user__isnull=True)
-    for identity in dict.fromkeys(unmapped.values_list("identity", flat=True)):
-        rows.append(
-            GateResult(
-                promotion=promotion,
-                position=len(rows),
-                name=f"author {identity}",
-                title=f"Author {identity}"[:300],
-                metric="author",
-                state=GateResult.State.FAILS,
-                evaluated_at=timezone.now(),
-                explanation=f"The author {identity} maps to no person, who could then sign unseen.",
-                remedy="An administrator says which person it is.",
-            )
-        )
-    fields = [
-        "name",
-        "title",
-        "metric",
-        "state",
-        "severity",
-        "comparison",
-        "observed",
-        "lower",
-        "upper",
-        "limit",
-        "live_value",
-        "is_worse_than_live",
-        "explanation",
-        "remedy",
-        "evidence",
-        "evaluated_at",
-    ]
-    GateResult.objects.filter(promotion=promotion, position__gte=len(rows)).delete()
-    GateResult.objects.bulk_create(
-        rows, update_conflicts=True, unique_fields=["promotion", "position"], update_fields=fields
-    )
-    return rows
-
-
-def _states(gates: Iterable[GateResult]) -> dict[str, str]:
-    """State by gate, for the trail; an author's identity is personal: only its place is said."""
-    return {
-        f"author {gate.position}" if gate.metric == "author" else gate.name: str(gate.state)
-        for gate in gates
-    }
 
 
 def _invalidate(promotion: PromotionRequest, reason: str, actor: Actor) -> None:

@@ -351,3 +351,27 @@ def test_a_lost_announcement_is_made_good(workspace):
     assert promotions.refresh_stale() == 1
     assert promotions.refresh_stale() == 0
     assert promotion.gates.get(position=0).state == "could_not_compute"
+
+
+@pytest.mark.parametrize(
+    ("state", "shown", "severity", "is_signable"),
+    [
+        ("running", "waiting", "block", False),
+        ("complete", "passes", "warn", True),
+        ("failed", "could_not_compute", "warn", True),
+    ],
+)
+def test_a_comparison_under_way_is_waited_for_though_no_gate_asks(
+    workspace, state, shown, severity, is_signable
+):
+    make.policy(workspace)
+    model = make.model(workspace)
+    live, mine = make.version(model), make.version(model)
+    make.make_live(live)
+    make.evidence(mine, "differential", {"rows": 3}, baseline=live, state=state)
+
+    promotion = make.promotion(workspace, of=mine)
+
+    gate = promotion.gates.get(metric="comparison")
+    assert (gate.state, gate.severity) == (shown, severity)
+    assert (promotion.signable_since is not None) is is_signable
