@@ -124,8 +124,11 @@ def _drift_fact(story: Story, last: Window) -> SafeString | str:
             break
         since = window
     names = [row.column.name for row in moved[:3]]
-    shown = format_html_join(", ", "<strong>{}</strong>", ((name,) for name in names))
     rest = len(moved) - len(names)
+    shown = format_html_join(", ", "<strong>{}</strong>", ((name,) for name in names))
+    if not rest and len(names) > 1:
+        first = format_html_join(", ", "<strong>{}</strong>", ((name,) for name in names[:-1]))
+        shown = format_html("{} and <strong>{}</strong>", first, names[-1])
     more = f" and {rest} more column{'' if rest == 1 else 's'}" if rest else ""
     when = story.during(last) if since is last else f"since {story.label(since)}"
     return format_html(
