@@ -6,6 +6,7 @@ moments are random; the seed is in the failure's message.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -34,7 +35,7 @@ BUDGET_S = 140.0
 
 
 class Workers:
-    """Worker processes, one at a time, from a parent that is set up already."""
+    """Worker processes from a parent that is set up already."""
 
     def __init__(self, house: Any) -> None:
         self.log = (house.var / "logs" / "rollout-workers.log").open("ab")
@@ -48,20 +49,20 @@ class Workers:
             text=True,
             start_new_session=True,
         )
-        self.pid: int | None = None
+        self.pids: list[int] = []
 
     def start(self) -> None:
         self.parent.stdin.write("fork\n")
         self.parent.stdin.flush()
-        self.pid = int(self.parent.stdout.readline())
+        self.pids.append(int(self.parent.stdout.readline()))
 
     def kill(self) -> None:
-        if self.pid is not None:
-            os.kill(self.pid, signal.SIGKILL)
-            self.pid = None
+        """``kill -9`` of the one that was started last."""
+        os.kill(self.pids.pop(), signal.SIGKILL)
 
     def close(self) -> None:
-        self.kill()
+        while self.pids:
+            self.kill()
         self.parent.stdin.close()
         self.parent.wait(10)
         self.parent.stdout.close()
@@ -170,6 +171,32 @@ def test_a_killed_rollout_worker_leaves_gateway_registry_and_trail_in_agreement(
     assert all(isinstance(status, int) for status, _ in callers.seen), callers.seen
     assert "flights 1" not in bad
     assert town.house.manage("audit_verify", role="owner")
+
+
+def test_a_worker_that_sleeps_past_its_lease_writes_nothing_when_it_wakes(town):
+    """SIGSTOP, another takes over after the lease of 2 s, SIGCONT: the fence stops the zombie."""
+    seed = random.randrange(10**6)
+    chance = random.Random(seed)
+    workers = town.workers
+    workers.start()
+    first = town.approve(town.version())
+    town.wait_state(first, "succeeded")
+    town.call(per_second=30)
+    rollout = town.approve(town.version())
+
+    for _ in range(3):
+        time.sleep(chance.uniform(0.2, 1.0))
+        claims = Job.objects.values_list("claims", flat=True).get(pk=rollout.job_id)
+        sleeper = workers.pids[-1]
+        os.kill(sleeper, signal.SIGSTOP)
+        workers.start()
+        # Stopped inside a transaction it keeps its row, and nobody can take over until it wakes.
+        with contextlib.suppress(AssertionError):
+            wait_until(partial(_taken_over, rollout, claims), timeout_s=6)
+        os.kill(sleeper, signal.SIGCONT)
+
+    town.wait_state(rollout, "succeeded")
+    agree(town, rollout, seed)
 
 
 def _taken_over(rollout: Rollout, claims: int) -> bool:
