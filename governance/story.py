@@ -9,21 +9,19 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from evaluation.models import Evidence
+from governance.flips import flips_chart
 from governance.gates import policy_text
 from governance.gates.expression import METRICS, Family
 from governance.models import GateResult, PromotionRequest
+from governance.release_changes import changes
 
-if TYPE_CHECKING:
-    from registry.models import ModelVersion
-
-RED, GREEN = "#d9534a", "#3c9a57"
 State = GateResult.State
 
 
@@ -82,7 +80,7 @@ def tell(promotion: PromotionRequest, gates: Sequence[GateResult]) -> Story:
             story.unknown.append(_unknown_gate(gate))
     story.unknown += _unknown_evidence(promotion, evidence)
     story.changed = changes(promotion.live_version, promotion.version)
-    story.flips = flips_chart(evidence.get("differential"), promotion)
+    story.flips = flips_chart(evidence.get("differential"))
     story.running = list(
         Evidence.objects.filter(
             version=promotion.version_id,
@@ -343,190 +341,3 @@ def _unknown_evidence(
     if Family.FAIRNESS not in families and promotion.model.kind == "binary":
         found.append(Unknown("Whether it treats groups alike: the policy has no fairness gate."))
     return found
-
-
-# --- What changed -----------------------------------------------------------------------------
-
-
-def changes(live: ModelVersion | None, version: ModelVersion) -> list[tuple[str, str]]:
-    """What differs between two releases, part by part, as (part, words)."""
-    if live is None:
-        return []
-    old, new = live.release, version.release
-    rows: list[tuple[str, str]] = []
-    before, after = old.get("decision_threshold"), new.get("decision_threshold")
-    if before != after:
-        rows.append(("Decision threshold", f"{_or_none(before)} → {_or_none(after)}"))
-    rows += _features(old, new)
-    rows += _training(old, new)
-    for part, name in (
-        ("features", "Feature code"),
-        ("image", "Serving image"),
-        ("consumption", "Consumption"),
-        ("source", "Source"),
-    ):
-        if old.get(part) != new.get(part):
-            rows.append((name, f"{_or_none(old.get(part))} → {_or_none(new.get(part))}"))
-    rows += _parts(old, new, "artifacts", "name", "sha256", "Artifacts")
-    rows += _parts(old, new, "components", "model", "version", "Components")
-    code = _code(old, new)
-    if code:
-        rows.append(("Code, people", code))
-    return rows or [("Release", "Nothing that the release records; only its artifacts' bytes.")]
-
-
-def _or_none(value: Any) -> str:
-    return str(value) if value not in (None, "") else "none"
-
-
-def _features(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[str, str]]:
-    names = [
-        {str(item.get("name")) for item in release.get("signature", {}).get("inputs", [])}
-        for release in (old, new)
-    ]
-    added, gone = sorted(names[1] - names[0]), sorted(names[0] - names[1])
-    words = [f"+ {name}" for name in added] + [f"− {name}" for name in gone]
-    return [("Features", ", ".join(words))] if words else []
-
-
-def _training(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[str, str]]:
-    before, after = old.get("training") or {}, new.get("training") or {}
-    if before == after:
-        return []
-    return [("Training data", f"{_trained(after)} (was {_trained(before)})")]
-
-
-def _trained(training: Mapping[str, Any]) -> str:
-    words = []
-    if training.get("dataset"):
-        words.append(str(training["dataset"]))
-    if training.get("from") or training.get("to"):
-        words.append(f"{training.get('from', '…')} – {training.get('to', '…')}")
-    if training.get("rows"):
-        rows = training["rows"]
-        words.append(f"{rows:,} rows" if isinstance(rows, int) else f"{rows} rows")
-    return ", ".join(words) or "not said"
-
-
-def _parts(
-    old: Mapping[str, Any], new: Mapping[str, Any], part: str, key: str, value: str, name: str
-) -> list[tuple[str, str]]:
-    before = {str(item.get(key)): item.get(value) for item in old.get(part, [])}
-    after = {str(item.get(key)): item.get(value) for item in new.get(part, [])}
-    words = [f"+ {item}" for item in sorted(after.keys() - before.keys())]
-    words += [f"− {item}" for item in sorted(before.keys() - after.keys())]
-    words += [
-        f"{item} changed"
-        for item in sorted(after.keys() & before.keys())
-        if after[item] != before[item]
-    ]
-    return [(name, ", ".join(words[:12]))] if words else []
-
-
-def _code(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
-    words = []
-    before, after = old.get("git_commit"), new.get("git_commit")
-    if before != after:
-        words.append(f"commit {_or_none(before)[:12]} → {_or_none(after)[:12]}")
-    if authors := new.get("git_authors"):
-        words.append(f"by {', '.join(authors)}")
-    return ", ".join(words)
-
-
-# --- Where decisions flip ---------------------------------------------------------------------
-
-
-def flips_chart(
-    differential: Evidence | None, promotion: PromotionRequest
-) -> dict[str, Any] | None:
-    """The share of decisions that flip, by the segment column in which they differ most.
-
-    Context of ``components/_chart.html``; None without a comparison by segments.
-    """
-    if differential is None:
-        return None
-    by_column: dict[str, list[Mapping[str, Any]]] = {}
-    for item in differential.result.get("flips_by_segment", []):
-        if item.get("rows"):
-            by_column.setdefault(str(item.get("segment")), []).append(item)
-    if not by_column:
-        return None
-
-    def spread(items: list[Mapping[str, Any]]) -> float:
-        shares = [_share(item) for item in items]
-        return max(shares) - min(shares)
-
-    column = max(sorted(by_column), key=lambda name: spread(by_column[name]))
-    items = sorted(by_column[column], key=_share, reverse=True)[:15]
-    labels = [str(item.get("value")) for item in items]
-    down = [100 * item.get("to_negative", 0) / item["rows"] for item in items]
-    up = [100 * item.get("to_positive", 0) / item["rows"] for item in items]
-    bars = [
-        _bars("to negative", labels, down, RED),
-        _bars("to positive", labels, up, GREEN),
-    ]
-    return {
-        "chart_id": "flips-data",
-        "spec": {
-            "data": bars,
-            "layout": {
-                "barmode": "group",
-                "margin": {"l": 96, "r": 16, "t": 8, "b": 40},
-                "xaxis": {
-                    "title": {"text": "share of decisions that flip, %"},
-                    "rangemode": "tozero",
-                },
-                "yaxis": {"autorange": "reversed", "title": {"text": column}, "type": "category"},
-                "legend": {"orientation": "h", "y": 1.15},
-            },
-        },
-        "caption": _flips_caption(column, items),
-        "columns": [
-            column,
-            {"label": "Rows", "numeric": True},
-            {"label": "To negative", "numeric": True},
-            {"label": "To positive", "numeric": True},
-            {"label": "Share", "numeric": True},
-        ],
-        "rows": [
-            [
-                str(item.get("value")),
-                f"{item['rows']:,}",
-                item.get("to_negative", 0),
-                item.get("to_positive", 0),
-                f"{100 * _share(item):.1f} %",
-            ]
-            for item in items
-        ],
-        "url": reverse("evaluation:evidence-detail", args=[differential.uid]),
-        "tall": len(items) > 8,
-    }
-
-
-def _share(item: Mapping[str, Any]) -> float:
-    return float((item.get("to_negative", 0) + item.get("to_positive", 0)) / item["rows"])
-
-
-def _bars(name: str, labels: list[str], values: list[float], color: str) -> dict[str, Any]:
-    return {
-        "type": "bar",
-        "orientation": "h",
-        "name": name,
-        "y": labels,
-        "x": [round(value, 3) for value in values],
-        "marker": {"color": color},
-    }
-
-
-def _flips_caption(column: str, items: list[Mapping[str, Any]]) -> str:
-    first, others = items[0], items[1:]
-    if not others:
-        return (
-            f"{100 * _share(first):.1f} % of decisions flip where {column} is {first.get('value')}."
-        )
-    rows = sum(item["rows"] for item in others)
-    rest = sum(item.get("to_negative", 0) + item.get("to_positive", 0) for item in others) / rows
-    return (
-        f"Most decisions flip where {column} is {first.get('value')}: {100 * _share(first):.1f} % "
-        f"of them, against {100 * rest:.1f} % of the others."
-    )

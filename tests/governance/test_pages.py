@@ -9,8 +9,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from audit.models import Event
-from governance import story
 from governance.models import Finding, Policy, PromotionRequest, Signature
+from governance.release_changes import changes
 from governance.services import policies, promotions
 from tests.factories import governance as make
 from tests.factories.registry import VersionAuthorFactory
@@ -475,7 +475,7 @@ def test_changes_of_a_release_are_named_part_by_part(workspace):
         "training": {"from": "2025-01", "to": "2025-12", "rows": 412_908},
     }
 
-    found = dict(story.changes(old, new))
+    found = dict(changes(old, new))
 
     assert found["Features"] == "+ income, − zip3"
     assert found["Training data"] == (
@@ -483,7 +483,7 @@ def test_changes_of_a_release_are_named_part_by_part(workspace):
     )
     assert found["Artifacts"] == "model.bin changed"
     assert found["Code, people"] == "commit aaaaaaaaaaaa → bbbbbbbbbbbb, by jun@x.example"
-    assert story.changes(None, new) == []
+    assert changes(None, new) == []
 
 
 def test_a_wrong_password_keeps_what_was_written(workspace, client_for, signer):
