@@ -104,7 +104,8 @@ class RuleDetail(CallerMixin, TemplateView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         rule = _rule(self.caller, self.kwargs["uid"])
-        form = BacktestForm(self.request.GET or None)
+        present = {"threshold": rule.threshold, "k": rule.k, "n": rule.n}
+        form = BacktestForm(self.request.GET or None, initial=present)
         instead = form.instead() if self.request.GET and form.is_valid() else {}
         problem = None
         try:

@@ -221,11 +221,10 @@ def _heat_caption(story: Story, names: list[str], moved: list[str]) -> str:
     if not moved:
         return f"None of {len(names)} columns moved by more than PSI 0.1 in {span}."
     still = len(names) - len(moved)
-    verb = "stayed" if still else ""
-    rest = f"; {still} {verb}" if still else ""
+    rest = f"; the other {still} did not" if still else ""
     return (
         f"{len(moved)} of {len(names)} columns moved significantly by more than PSI 0.1 in some of "
-        f"{span}: {listed(tuple(moved), 4)}{rest}. Darker than {FULL_PSI:g} is not drawn."
+        f"{span}: {listed(tuple(moved), 4)}{rest}. Everything over {FULL_PSI:g} has one colour."
     )
 
 
