@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.http import HttpRequest
 from django.urls import get_script_prefix
+from django.utils.functional import SimpleLazyObject
 
 from accounts import selectors as accounts
 from accounts.http import caller_of
@@ -20,15 +22,20 @@ if TYPE_CHECKING:
 
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
-    """Who is signed in where, and what waits; a constant number of queries, none when nobody is."""
+    """Who is signed in where, and what waits: a constant number of queries, and none for a part
+    that has no top bar (those are polled each second)."""
+    return {"nav": SimpleLazyObject(partial(_nav, request))}
+
+
+def _nav(request: HttpRequest) -> dict[str, Any]:
     if not getattr(getattr(request, "user", None), "is_authenticated", False):
-        return {"nav": {}}
+        return {}
     try:
         caller = caller_of(request)
     except DomainError:
         # No workspace chosen yet: the chooser and the error pages have a bar without counts.
-        return {"nav": {"user_name": str(request.user)}}
-    return {"nav": _counts(request, caller)}
+        return {"user_name": str(request.user)}
+    return _counts(request, caller)
 
 
 def _counts(request: HttpRequest, caller: Caller) -> dict[str, Any]:

@@ -55,7 +55,10 @@ class PolicyListView(CallerMixin, TemplateView):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(
             **kwargs,
-            revisions=selectors.current_revisions(self.caller.workspace),
+            rows=[
+                (revision, approvals_in_words(revision))
+                for revision in selectors.current_revisions(self.caller.workspace)
+            ],
             may_edit=self.caller.may(Capability.POLICY_EDIT),
         )
 
@@ -140,6 +143,13 @@ class PolicyEditView(CallerMixin, TemplateView):
             )
         messages.success(request, said)
         return redirect("governance:policy-detail", name=policy.name)
+
+
+def approvals_in_words(revision: PolicyRevision) -> str:
+    """Who must sign, e.g. ``1 validator, 2 risk officer``."""
+    return ", ".join(
+        f"{item['count']} {Role(item['role']).label.lower()}" for item in revision.body["approvals"]
+    )
 
 
 def diff(before: PolicyRevision | None, after: PolicyRevision) -> list[DiffLine]:

@@ -510,3 +510,30 @@ def test_an_approval_without_a_route_says_why_nothing_starts(
 
     assert "has no route in production, so nothing starts by itself." in page
     assert "Start the rollout" not in page
+
+
+def test_the_top_bar_counts_what_waits_and_costs_parts_nothing(workspace, client_for, signer):
+    make.finding(workspace)
+    promotion = make.promotion(workspace)
+    client = client_for(signer("validator"))
+
+    nav = client.get("/").context["nav"]
+    assert (nav["requests_waiting"], nav["findings_open"], nav["alerts_open"]) == (1, 1, 0)
+    assert nav["roles"] == ["Validator"]
+    with CaptureQueriesContext(connection) as part:
+        client.get(f"/requests/{promotion.number}/running/")
+    assert not any("governance_finding" in query["sql"] for query in part)
+
+
+def test_pages_without_anybody_have_a_bar_without_counts(client):
+    assert client.get("/accounts/login/").status_code == 200
+    assert client.get("/").status_code == 302
+
+
+def test_policies_say_who_must_sign(workspace, client_for):
+    make.policy(workspace)
+
+    page = text_of(client_for("viewer").get("/policies/"))
+
+    assert "1 validator, 1 risk officer" in page
+    assert "1 policy applies" in page
