@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
-from dataclasses import dataclass
+import socket
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -27,6 +29,7 @@ class Control:
     gateway: str
     token: str
     etag: str = ""
+    _polling: http.client.HTTPConnection | None = field(default=None, repr=False)
 
     def poll(self, *, wait_s: int) -> dict[str, Any] | None:
         """The configuration if it changed within ``wait_s`` seconds, else None."""
@@ -50,6 +53,13 @@ class Control:
         self.etag = headers.get("etag", "")
         return whole
 
+    def hang_up(self) -> None:
+        """End a poll that waits; it raises ``ControlUnreachable``. Safe in a signal handler."""
+        connection = self._polling
+        if connection is not None and connection.sock is not None:
+            with contextlib.suppress(OSError):
+                connection.sock.shutdown(socket.SHUT_RDWR)
+
     def report(self, status: dict[str, Any]) -> None:
         """Post what the gateway serves, what it refused, and its counters."""
         code, _, _ = self._call("POST", "/status", timeout_s=10.0, body=json.dumps(status))
@@ -70,6 +80,8 @@ class Control:
         if body is not None:
             headers["Content-Type"] = "application/json"
         path = f"{parts.path.rstrip('/')}/xds/v1/gateways/{self.gateway}{tail}"
+        if method == "GET":
+            self._polling = connection
         try:
             connection.request(method, path, body=body, headers=headers)
             response = connection.getresponse()
@@ -79,4 +91,6 @@ class Control:
         except (OSError, http.client.HTTPException) as error:
             raise ControlUnreachable(str(error)) from error
         finally:
+            if method == "GET":
+                self._polling = None
             connection.close()

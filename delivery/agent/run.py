@@ -37,13 +37,19 @@ class Agent:
         self._config_loop()
         reporter.join(timeout=5)
 
+    def end(self) -> None:
+        """Stop soon; what is being applied is finished first."""
+        self.stop.set()
+        self.control.hang_up()
+
     def _config_loop(self) -> None:
         while not self.stop.is_set():
             asked_at = time.monotonic()
             try:
                 config = self.control.poll(wait_s=self.poll_wait_s)
             except ControlUnreachable as error:
-                logger.warning("no configuration: %s", error)
+                if not self.stop.is_set():
+                    logger.warning("no configuration: %s", error)
                 self.stop.wait(self.retry_s)
                 continue
             if config is None:

@@ -24,6 +24,8 @@ class Site:
     def __init__(self) -> None:
         self.asked: list[tuple[str, str, dict[str, str], bytes]] = []
         self.answer: tuple[int, dict[str, str], bytes] = (304, {}, b"")
+        self.hold = threading.Event()  # unset: answers wait
+        self.hold.set()
         site = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -31,6 +33,7 @@ class Site:
 
             def _any(self) -> None:
                 body = self.rfile.read(int(self.headers.get("content-length") or 0))
+                site.hold.wait(20)
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 site.asked.append((self.command, self.path, headers, body))
                 status, extra, content = site.answer
@@ -133,6 +136,20 @@ def run_for(agent, seconds):
 def test_a_site_without_a_seat_is_not_asked_in_a_hurry(site, tmp_path):
     run_for(agent_at(site, tmp_path, retry_s=0.2), 0.7)
     assert 2 <= len(site.asked) <= 6
+
+
+def test_it_ends_at_once_although_its_poll_still_waits(site, tmp_path):
+    site.hold.clear()
+    agent = agent_at(site, tmp_path)
+    thread = threading.Thread(target=agent.run, daemon=True)
+    thread.start()
+    time.sleep(0.5)
+    began = time.monotonic()
+    agent.end()
+    thread.join(10)
+    site.hold.set()
+    assert not thread.is_alive()
+    assert time.monotonic() - began < 3
 
 
 def test_a_refused_revision_is_reported_and_not_tried_again(site, tmp_path, monkeypatch):

@@ -35,5 +35,5 @@ class Command(BaseCommand):
             applier=Applier(options["folder"], options["admin_port"], options["log"]),
         )
         for name in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(name, lambda *_: agent.stop.set())
+            signal.signal(name, lambda *_: agent.end())
         agent.run()
