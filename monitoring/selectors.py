@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Length
 
 from common.errors import NotFound
 from monitoring.errors import MonitorNotFound
@@ -197,6 +198,7 @@ def get_report(workspace: Workspace, uid: UUID | str) -> Report:
         Report.objects.filter(window__monitor__workspace=workspace, uid=uid)
         .select_related("window__monitor__environment", "window__monitor__model", "job")
         .defer("snapshot", "html")
+        .annotate(snapshot_bytes=Length("snapshot"), html_bytes=Length("html"))
         .first()
     )
     if found is None:

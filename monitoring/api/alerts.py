@@ -162,7 +162,8 @@ class ReportViewSet(viewsets.GenericViewSet[Report]):
         monitor = selectors.get_monitor(caller.workspace, given["monitor"])
         at = _moment(given["window"])
         window = selectors.get_window(monitor, calendar.start_of(at, monitor.window_kind))
-        report, was_there = reports.ask(caller=caller, window=window)
+        asked, was_there = reports.ask(caller=caller, window=window)
+        report = selectors.get_report(caller.workspace, asked.uid)
         return Response(shapes.ReportOut(report).data, status=200 if was_there else 202)
 
     @extend_schema(summary="One report", responses=shapes.ReportOut)

@@ -293,6 +293,8 @@ class ReportOut(serializers.ModelSerializer[Report]):
     monitor = serializers.UUIDField(source="window.monitor.uid")
     window_start = serializers.DateTimeField(source="window.start")
     job = serializers.UUIDField(source="job.uid", allow_null=True)
+    snapshot_bytes = serializers.IntegerField(allow_null=True, help_text="gzipped")
+    html_bytes = serializers.IntegerField(allow_null=True, help_text="gzipped")
 
     class Meta:
         model = Report
@@ -305,4 +307,6 @@ class ReportOut(serializers.ModelSerializer[Report]):
             "error",
             "job",
             "created_at",
+            "snapshot_bytes",
+            "html_bytes",
         ]

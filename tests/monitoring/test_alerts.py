@@ -219,26 +219,25 @@ def test_names_are_listed_as_people_do():
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("locked", [True, False], ids=["with the lock", "by constraints alone"])
 def test_two_evaluations_at_the_same_moment_open_one_alert(workspace, monkeypatch, locked):
-    """Both workers are held at a barrier just before they would open the alert.
+    """Two windows that both alarm, evaluated together, each held just before it opens the alert.
 
-    With the monitor's lock the second cannot get there; without it the constraints decide.
+    With the monitor's lock the second is turned away; without it the constraints decide.
     """
     from monitoring.services import holding, windows
 
     monitor = make.monitor(workspace)
-    make.days(monitor, 2.0)
-    uploads = [
-        make.send(monitor, make.rows(300, seed=s, shift=2.0, at=make.START + timedelta(days=d)))
-        for s, d in ((51, 1), (52, 2))
-    ]
+    monitor.rules.update(is_active=False)
+    found = make.days(monitor, 2.0, 2.0, 2.0)
+    monitor.rules.update(is_active=True)
+    monitor.windows.filter(pk__in=[found[1].pk, found[2].pk]).update(is_dirty=True)
     barrier = threading.Barrier(2)
     opening = alerts._open
-    entered = []
+    met, turned_away, failed = [], [], []
 
     def held(*args):
-        entered.append(1)
         try:
-            barrier.wait(timeout=2 if locked else 15)
+            barrier.wait(timeout=1 if locked else 20)
+            met.append(1)
         except threading.BrokenBarrierError:
             assert locked, "without the lock both get here together"
         return opening(*args)
@@ -252,9 +251,48 @@ def test_two_evaluations_at_the_same_moment_open_one_alert(workspace, monkeypatc
     if not locked:
         monkeypatch.setattr(windows, "hold", unlocked)
 
+    def work(window_id):
+        try:
+            windows.evaluate(window_id=window_id, monitor_id=monitor.pk)
+        except holding.Busy:
+            turned_away.append(window_id)
+        except BaseException as error:
+            failed.append(error)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=work, args=(window.pk,)) for window in found[1:]]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    monkeypatch.undo()
+    for window_id in turned_away:
+        windows.evaluate(window_id=window_id, monitor_id=monitor.pk)
+
+    assert failed == []
+    assert (len(met), len(turned_away)) == ((0, 1) if locked else (2, 0))
+    assert monitor.alerts.count() == 1
+    assert Message.objects.count() == 1
+    assert recorded_actions().count(Action.ALERT_OPENED) == 1
+    assert set(monitor.windows.values_list("is_dirty", "revision")) == {(False, 1), (False, 2)}
+
+
+@pytest.mark.serial
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_count_the_same_ids_at_the_same_moment_once(workspace):
+    """Overlapping uploads to one window: every id counts once, whichever worker was first."""
+    monitor = make.monitor(workspace)
+    sent = make.rows(400)
+    parts = [{n: v[:300] for n, v in sent.items()}, {n: v[100:] for n, v in sent.items()}]
+    uploads = [make.send(monitor, part) for part in parts]
+    start = threading.Barrier(2)
+
     def work(uid):
         try:
-            run(claim_job(uid))
+            claim = claim_job(uid)
+            start.wait(timeout=20)
+            run(claim)
         finally:
             connections.close_all()
 
@@ -263,12 +301,10 @@ def test_two_evaluations_at_the_same_moment_open_one_alert(workspace, monkeypatc
         thread.start()
     for thread in threads:
         thread.join(timeout=60)
-    monkeypatch.undo()
     run_until_idle(30)
 
-    assert entered
-    assert monitor.alerts.count() == 1
-    assert Message.objects.count() == 1
-    assert recorded_actions().count(Action.ALERT_OPENED) == 1
+    window = monitor.windows.get()
+    assert window.rows == 400
+    assert sum(monitor.ingests.values_list("accepted", flat=True)) == 400
+    assert window.profiles.get(column__name="temp").facts["rows"] == 400
     assert set(Job.objects.values_list("state", flat=True)) == {"succeeded"}
-    assert not monitor.windows.filter(is_dirty=True).exists()

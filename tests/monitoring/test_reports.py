@@ -56,7 +56,7 @@ def test_pseudo_rows_of_nothing_are_nothing():
 
 
 @pytest.mark.django_db
-def test_a_report_is_rendered_once_on_its_queue_and_shown(workspace, client_for):
+def test_a_report_is_rendered_once_on_its_queue_and_shown(workspace, client_for, api):
     monitor = make.monitor(workspace)
     (window,) = make.days(monitor, 2.0)
     caller = make.system(workspace)
@@ -74,6 +74,9 @@ def test_a_report_is_rendered_once_on_its_queue_and_shown(workspace, client_for)
     assert report.state == "ready"
     assert len(report.snapshot) < 500_000
     assert recorded_actions()[-1] == Action.REPORT_RENDERED
+    told = api("viewer").get(f"/api/v1/reports/{report.uid}").json()
+    assert told["snapshot_bytes"] == len(report.snapshot)
+    assert told["html_bytes"] == len(report.html)
     page = client.get(url).content.decode()
     frame = reverse("monitoring:report-frame", args=[report.uid])
     assert f'src="{frame}"' in page
