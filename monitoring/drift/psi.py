@@ -15,19 +15,25 @@ COARSE = 10
 def coarsen(reference: Ints, current: Ints, bins: int = COARSE) -> tuple[Ints, Ints]:
     """Join neighbouring bins until each holds about 1/``bins`` of the reference.
 
+    A bin that holds as much by itself stays alone, so that a column of mostly zeros does not
+    become one bin of everything.
+
     Args:
         reference, current: counts on the same bins, shape ``(k,)``, in the order of the values.
-    Returns: two arrays of the same shape ``(m,)``, m ≤ ``bins``; every row is still counted.
+    Returns: two arrays of the same shape ``(m,)``, m ≤ 2 · ``bins`` + 1; every row is counted.
     """
     total = int(reference.sum())
     if total == 0 or reference.size <= bins:
         return reference, current
-    cumulative = np.cumsum(reference)
-    group = np.minimum((cumulative - 1).clip(min=0) * bins // total, bins - 1)
-    _, index = np.unique(group, return_inverse=True)
-    joined_ref = np.bincount(index, weights=reference).astype(np.int64)
-    joined_cur = np.bincount(index, weights=current).astype(np.int64)
-    return joined_ref, joined_cur
+    wanted = total / bins
+    starts = [0]
+    held = 0
+    for index, count in enumerate(reference.tolist()):
+        if index > starts[-1] and (held >= wanted or count >= wanted):
+            starts.append(index)
+            held = 0
+        held += count
+    return np.add.reduceat(reference, starts), np.add.reduceat(current, starts)
 
 
 def psi(reference: Ints, current: Ints) -> float:
