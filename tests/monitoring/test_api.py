@@ -80,7 +80,7 @@ def test_a_monitor_is_made_and_read(client, workspace):
         ({"score_column": "nothing"}, 400, "score_column"),
         ({"window": "hour"}, 400, "window"),
         ({"name": "x" * 300}, 400, "name"),
-        ({"name": "x" * 10_000_000}, 400, None),
+        ({"name": "x" * 10_000_000}, 413, None),
         ({"surprise": 1}, 400, "surprise"),
         ({"decision_threshold": "0.5"}, 400, "decision_threshold"),
     ],
