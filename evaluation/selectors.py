@@ -128,7 +128,7 @@ def deviations(evidence: Evidence) -> list[str]:
     if "task" in params:
         found.append(f"The scores were read as {params['task']}.")
     for name in ("favourable", "limit", "tolerance_abs", "tolerance_rel", "min_group_rows"):
-        if name in usual and params.get(name) != usual[name]:
+        if name in usual and params.get(name, usual[name]) != usual[name]:
             shown = _WORDS.get(name, name.replace("_", " "))
             found.append(f"The {shown} was set to {params[name]}; usual is {usual[name]}.")
     return found

@@ -9,6 +9,7 @@ from typing import Any
 from django.db.models import Count, Q
 
 from evaluation.models import Evidence
+from evaluation.selectors import deviations
 from governance.gates import policy_text
 from governance.gates.evaluate import REGRESSION_KINDS, Facts, Have, Source
 from governance.gates.expression import Condition, Family
@@ -191,6 +192,8 @@ def _best(
         and (not need.dataset or (row.dataset is not None and row.dataset.name == need.dataset))
         and (need.kind != "differential" or (live is not None and row.baseline_id == live.pk))
         and set(need.groups) <= groups_of(row)
+        # A threshold, a sample or a label of somebody's own choice could be chosen until it suits.
+        and not deviations(row)
     ]
     for states in (
         {Evidence.State.COMPLETE},

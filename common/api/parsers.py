@@ -8,7 +8,7 @@ from typing import IO, Any
 
 from django.conf import settings
 from rest_framework.exceptions import APIException, ParseError
-from rest_framework.parsers import JSONParser
+from rest_framework.parsers import BaseParser
 
 MAX_DEPTH = 40
 
@@ -19,8 +19,14 @@ class PayloadTooLarge(APIException):
     default_code = "too_large"
 
 
-class StrictJSONParser(JSONParser):
-    """DRF's parser with the caps and refusals that keep a bad body from becoming a 500."""
+class StrictJSONParser(BaseParser):
+    """JSON with the caps and refusals that keep a bad body from becoming a 500.
+
+    Not a subclass of DRF's JSON parser: for those DRF reads the whole body first, and Django's own
+    cap then answers before ours can.
+    """
+
+    media_type = "application/json"
 
     def parse(
         self,

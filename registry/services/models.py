@@ -101,11 +101,12 @@ def update(
         description=model.description if description is None else description,
         tags=model.tags if tags is None else tags,
     )
+    edited = [field for field, value in content.items() if getattr(model, field) != value]
+    if not edited:
+        return model
     for field, value in content.items():
         setattr(model, field, value)
     after = _shown(model)
-    if after == before:
-        return model
     model.updated_at = Now()
     model.save(update_fields=[*content, "updated_at"])
     model.refresh_from_db(fields=["updated_at"])
@@ -119,6 +120,7 @@ def update(
         object_name=model.name,
         before={key: before[key] for key in changed},
         after={key: after[key] for key in changed},
+        details={"edited": edited},
     )
     return model
 

@@ -137,6 +137,10 @@ def annotate(
         .get(pk=version.pk)
     )
     before = {"tags": sorted(version.tags), "description_characters": len(version.description)}
+    given = {"description": description, "tags": tags}
+    edited = [
+        name for name, value in given.items() if value not in (None, getattr(version, name))
+    ]
     if description is not None:
         version.description = insist_text(description, field="description", most=MAX_TEXT)
     if tags is not None:
@@ -149,6 +153,7 @@ def annotate(
         object_type="version",
         object_id=str(version.uid),
         object_name=str(version),
+        details={"edited": edited},
         before=before,
         after={"tags": sorted(version.tags), "description_characters": len(version.description)},
     )

@@ -119,3 +119,14 @@ def test_search_finds_by_name_purpose_owner_and_tag(workspace):
     for text in ("ALPH", "loan", "lovelace", "retail"):
         assert list(selectors.search(selectors.models_for(workspace), text)) == [wanted]
     assert not selectors.search(selectors.models_for(workspace), "%")
+
+
+def test_an_edit_of_the_same_length_is_saved_and_recorded(caller_for, recorded_actions):
+    caller = caller_for("model_owner")
+    model = models.create(caller=caller, name="same-length", purpose="staffing")
+
+    models.update(caller=caller, model=model, purpose="catering")
+
+    model.refresh_from_db()
+    assert model.purpose == "catering"
+    assert recorded_actions()[-1] == Action.MODEL_UPDATED
