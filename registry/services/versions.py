@@ -138,9 +138,7 @@ def annotate(
     )
     before = {"tags": sorted(version.tags), "description_characters": len(version.description)}
     given = {"description": description, "tags": tags}
-    edited = [
-        name for name, value in given.items() if value not in (None, getattr(version, name))
-    ]
+    edited = [name for name, value in given.items() if value not in (None, getattr(version, name))]
     if description is not None:
         version.description = insist_text(description, field="description", most=MAX_TEXT)
     if tags is not None:
