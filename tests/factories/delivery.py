@@ -58,9 +58,7 @@ class RouteTargetFactory(factory.django.DjangoModelFactory[RouteTarget]):
         model = RouteTarget
 
     route = factory.SubFactory(RouteFactory)
-    version = factory.SubFactory(
-        ModelVersionFactory, model=factory.SelfAttribute("..route.model")
-    )
+    version = factory.SubFactory(ModelVersionFactory, model=factory.SelfAttribute("..route.model"))
     endpoint = factory.SubFactory(EndpointFactory, version=factory.SelfAttribute("..version"))
     weight = 100
     address = "127.0.0.1"
