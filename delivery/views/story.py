@@ -124,7 +124,7 @@ def _evidence_chart(rows: list[RolloutSample], boundary: float) -> dict[str, Any
         return None
     unit, x = _times(rows)
     values = [round(row.log_e_errors, 3) for row in rows]
-    highest = max(values)
+    highest = max(0.0, *values)
     if highest >= boundary:
         caption = (
             f"The evidence reached {highest:.1f}, over the line at {boundary:.1f}:"
