@@ -173,6 +173,18 @@ def test_a_taken_name_is_409(client_for, person, workspace):
     assert (answer.status_code, answer.json()["code"]) == (409, "already_exists")
 
 
+def test_the_schema_is_made_once_and_is_the_same_for_everybody(client_for, monkeypatch):
+    first = client_for("viewer").get("/api/v1/schema/")
+    monkeypatch.setattr(
+        "drf_spectacular.generators.SchemaGenerator.get_schema", lambda *args, **kwargs: 1 / 0
+    )
+
+    second = client_for("operator").get("/api/v1/schema/?version=v2")
+
+    assert second.content == first.content
+    assert b"/api/v1/models" in first.content
+
+
 def test_the_schema_needs_a_caller_and_errors_are_json(client, client_for):
     closed = client.get("/api/v1/schema/")
 
