@@ -706,7 +706,10 @@ def main_nav(context: Context) -> dict[str, object]:
     counts = counts if isinstance(counts, Mapping) else {}
     current = _current_section(context)
     entries = []
+    closed = counts.get("closed_sections") or ()
     for section in SECTIONS:
+        if section.key in closed:
+            continue
         url = _url(section.route, context.get("request"))
         number = _number(counts.get(section.count)) if section.count else None
         entries.append(

@@ -557,6 +557,16 @@ def test_the_top_bar_says_what_waits_in_words_too(monkeypatch):
     assert re.search(r'aria-current="page">Audit trail', html)
 
 
+def test_a_section_that_is_closed_to_the_reader_is_not_in_the_top_bar(monkeypatch):
+    monkeypatch.setattr(ui, "_url", lambda route, request: f"/{route}/")
+    context = Context({"nav": {"closed_sections": ["audit"]}, "section": "requests"})
+
+    html = Template("{% load ui %}{% main_nav %}").render(context)
+
+    assert "Findings" in html
+    assert "Audit trail" not in html
+
+
 def test_a_route_that_is_not_there_leaves_the_top_bar_standing():
     assert ui._url("nowhere:at-all", None) == ""
 
