@@ -50,7 +50,12 @@ def upstreams() -> Iterator[dict[str, int]]:
         server.server_close()
 
 
-def write_clusters(var_dir: Path, upstreams: dict[str, int]) -> None:
+def write_clusters(var_dir: Path, admin_port: int, upstreams: dict[str, int]) -> None:
+    """Write the clusters and wait until Envoy has them.
+
+    Each file has a watch of its own, and Envoy may look at the routes first: routes that name a
+    cluster it has not read yet are refused, and nobody tells it to look again.
+    """
     resources = [
         {
             "@type": f"{TYPE}.cluster.v3.Cluster",
@@ -66,6 +71,7 @@ def write_clusters(var_dir: Path, upstreams: dict[str, int]) -> None:
     ]
     content = {"version_info": "1", "resources": resources}
     envoy.replace_yaml(envoy.gateway_dir(var_dir) / "cds.yaml", content)
+    wait_for(lambda: any('"1"' in line for line in stat_lines(admin_port, "cds.version_text")))
 
 
 def write_weights(var_dir: Path, version: str, **weights: int) -> None:
@@ -111,7 +117,7 @@ def test_weights_move_under_traffic_and_a_bad_file_is_refused(var_dir, upstreams
     services = embedded.up(var_dir, which=["envoy"], free_ports=True)
     port, admin = services["envoy"]["listen_port"], services["envoy"]["admin_port"]
     assert get(port)[0] == 404  # empty but valid: nothing approved, nothing served
-    write_clusters(var_dir, upstreams)
+    write_clusters(var_dir, admin, upstreams)
     write_weights(var_dir, "1", blue=100, green=0)
     wait_for(lambda: get(port) == (200, b"blue"))
     answers: list[tuple[int, bytes]] = []
@@ -142,7 +148,7 @@ def test_a_killed_gateway_serves_the_last_routes_again_with_nothing_else_running
     var_dir, upstreams
 ):
     services = embedded.up(var_dir, which=["envoy"], free_ports=True)
-    write_clusters(var_dir, upstreams)
+    write_clusters(var_dir, services["envoy"]["admin_port"], upstreams)
     write_weights(var_dir, "1", green=1)
     wait_for(lambda: get(services["envoy"]["listen_port"]) == (200, b"green"))
     pid = services["envoy"]["pid"]
