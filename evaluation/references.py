@@ -42,7 +42,7 @@ def version_named(
 def version_of(workspace: Workspace, uid: UUID) -> ModelVersion:
     """The version with this uid. Raises: NotFound."""
     found = (
-        ModelVersion.objects.filter(model__workspace=workspace, uid=uid)
+        ModelVersion.objects.filter(model__workspace=workspace, uid=uid, deleted_at=None)
         .select_related("model__workspace")
         .first()
     )

@@ -89,7 +89,9 @@ class OpenForm(forms.Form):
     def __init__(self, *args: Any, workspace: Workspace, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         versions = (
-            ModelVersion.objects.filter(model__workspace=workspace, model__retired_at=None)
+            ModelVersion.objects.filter(
+                model__workspace=workspace, model__retired_at=None, deleted_at=None
+            )
             .select_related("model")
             .order_by("model__name", "-number")
         )

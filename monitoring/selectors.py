@@ -64,7 +64,9 @@ def get_monitor(workspace: Workspace, uid: UUID | str) -> Monitor:
 def watchable_versions(workspace: Workspace) -> QuerySet[ModelVersion]:
     """Versions that a new monitor can watch, the newest first."""
     return (
-        ModelVersion.objects.filter(model__workspace=workspace, model__retired_at=None)
+        ModelVersion.objects.filter(
+            model__workspace=workspace, model__retired_at=None, deleted_at=None
+        )
         .select_related("model__workspace", "model__owner")
         .order_by("-pk")
     )

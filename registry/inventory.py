@@ -151,6 +151,7 @@ def _inert(cell: object) -> object:
 def _newest(models: Sequence[RegisteredModel], at: datetime) -> dict[int, int]:
     found = (
         ModelVersion.objects.filter(model__in=[it.pk for it in models], created_at__lte=at)
+        .exclude(deleted_at__lte=at)
         .values("model")
         .annotate(newest=Max("number"))
         .values_list("model", "newest")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from accounts.callers import Caller
@@ -29,6 +29,23 @@ class AliasGuard(Protocol):
         caller: Caller,
     ) -> str | None:
         """A sentence that says why not, or None when it may. Called with the model locked."""
+
+    def request_for(
+        self, *, caller: Caller, model: RegisteredModel, name: str, version: ModelVersion
+    ) -> RequestRef | None:
+        """The promotion request for this move, opened now if there is none; None where none can be.
+
+        Asked outside a transaction, after a move was refused.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRef:
+    """A promotion request as somebody is told of it."""
+
+    label: str
+    url: str
+    status: str
 
 
 _guard: AliasGuard | None = None
@@ -62,6 +79,44 @@ class Remark:
 
     text: str
     url: str
+
+
+class PagePart(Protocol):
+    """A card on a model's or a version's page that an app above fills."""
+
+    template: str
+
+    def context(
+        self, *, caller: Caller, model: RegisteredModel, version: ModelVersion | None
+    ) -> Mapping[str, Any] | None:
+        """What its template gets as ``part``; None when there is nothing to show."""
+
+
+_version_parts: list[PagePart] = []
+_model_parts: list[PagePart] = []
+
+
+def register_version_part(part: PagePart) -> None:
+    """Show the part on every version's page, in the order of registration."""
+    _version_parts.append(part)
+
+
+def register_model_part(part: PagePart) -> None:
+    """Show the part on every model's page, in the order of registration."""
+    _model_parts.append(part)
+
+
+def page_parts(
+    *, caller: Caller, model: RegisteredModel, version: ModelVersion | None = None
+) -> list[dict[str, Any]]:
+    """The parts that have something to show: ``{"template", "part"}`` each."""
+    parts = _model_parts if version is None else _version_parts
+    shown = []
+    for part in parts:
+        context = part.context(caller=caller, model=model, version=version)
+        if context is not None:
+            shown.append({"template": part.template, "part": context})
+    return shown
 
 
 class InventoryPart(Protocol):

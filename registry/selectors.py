@@ -56,12 +56,12 @@ def is_member(user: User, workspace: Workspace) -> bool:
 
 def models_for(workspace: Workspace) -> QuerySet[RegisteredModel]:
     """The workspace's models by name, each with its owner, ``versions_count`` and ``latest``."""
-    latest = ModelVersion.objects.filter(model=OuterRef("pk")).order_by("-number")
+    latest = ModelVersion.objects.filter(model=OuterRef("pk"), deleted_at=None).order_by("-number")
     return (
-        RegisteredModel.objects.filter(workspace=workspace)
+        RegisteredModel.objects.filter(workspace=workspace, deleted_at=None)
         .select_related("owner", "workspace")
         .annotate(
-            versions_count=Count("versions"),
+            versions_count=Count("versions", filter=Q(versions__deleted_at=None)),
             latest_number=Subquery(latest.values("number")[:1]),
         )
         .order_by("name")
@@ -83,7 +83,7 @@ def search(models: QuerySet[RegisteredModel], text: str) -> QuerySet[RegisteredM
 def needing(models: QuerySet[RegisteredModel], need: str) -> QuerySet[RegisteredModel]:
     """Those that lack something: ``version``, ``promotion``, ``purpose`` or ``author``."""
     if need == "version":
-        return models.filter(versions=None)
+        return models.filter(~Exists(_versions_of_outer()))
     if need == "purpose":
         return models.filter(purpose="")
     if need == "author":
@@ -99,15 +99,19 @@ def needing(models: QuerySet[RegisteredModel], need: str) -> QuerySet[Registered
             name=Subquery(last.values("alias")[:1]),
             version__number=OuterRef("latest_number"),
         )
-        return models.exclude(versions=None).filter(~Exists(live))
+        return models.filter(Exists(_versions_of_outer()), ~Exists(live))
     return models
+
+
+def _versions_of_outer() -> QuerySet[ModelVersion]:
+    return ModelVersion.objects.filter(model=OuterRef("pk"), deleted_at=None)
 
 
 def get_model(workspace: Workspace, name: str) -> RegisteredModel:
     """The model of that name. Raises: NotFound."""
     if why_not_a_name(name) is None:
         found = (
-            RegisteredModel.objects.filter(workspace=workspace, name=name)
+            RegisteredModel.objects.filter(workspace=workspace, name=name, deleted_at=None)
             .select_related("owner", "workspace")
             .first()
         )
@@ -119,7 +123,7 @@ def get_model(workspace: Workspace, name: str) -> RegisteredModel:
 def versions_for(model: RegisteredModel) -> QuerySet[ModelVersion]:
     """A model's versions, the newest first, with who registered them."""
     return (
-        ModelVersion.objects.filter(model=model)
+        ModelVersion.objects.filter(model=model, deleted_at=None)
         .select_related("model__workspace", "created_by", "created_through")
         .order_by("-number")
     )

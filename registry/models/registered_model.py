@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.conf import settings
-from django.contrib.postgres.indexes import OpClass
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -22,6 +22,7 @@ class Kind(models.TextChoices):
     TEXT = "text", "Text"
     IMAGE = "image", "Image"
     GENERATIVE = "generative", "Generative or agent"
+    PROMPT = "prompt", "Prompt"
     RULE = "rule", "Rules"
     VENDOR = "vendor", "Vendor"
 
@@ -59,18 +60,33 @@ class RegisteredModel(models.Model):
     tier = models.PositiveSmallIntegerField(default=2, help_text="materiality, 1 high to 3 low")
     tags = models.JSONField(default=dict)
     next_version = models.PositiveIntegerField(default=1)
+    gated_at_registration = models.BooleanField(
+        default=False, help_text="a new version is ready only when its policy's gates have spoken"
+    )
+    deployment_job_id = models.CharField(max_length=255, blank=True, help_text="kept for mlflow")
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())
     retired_at = models.DateTimeField(null=True, blank=True)
+    deleted_at = models.DateTimeField(
+        null=True, blank=True, help_text="its name is free again; its history stays"
+    )
 
     class Meta:
         ordering = ["name"]
         constraints = [
-            models.UniqueConstraint(fields=["workspace", "name"], name="model_name_once"),
+            models.UniqueConstraint(
+                fields=["workspace", "name"],
+                condition=Q(deleted_at=None),
+                name="model_name_once",
+            ),
             models.CheckConstraint(condition=Q(tier__range=(1, 3)), name="model_tier_is_1_to_3"),
             models.CheckConstraint(condition=~Q(name=""), name="model_has_a_name"),
         ]
-        indexes = [models.Index(OpClass("name", name="text_pattern_ops"), name="model_name_prefix")]
+        indexes = [
+            models.Index(OpClass("name", name="text_pattern_ops"), name="model_name_prefix"),
+            models.Index(fields=["workspace", "name"], name="model_by_name"),
+            GinIndex(fields=["tags"], opclasses=["jsonb_path_ops"], name="model_tags"),
+        ]
 
     def __str__(self) -> str:
         return self.name

@@ -64,12 +64,13 @@ def register(
     release = _resolve_components(release, model)
     content = releases.canonical(release)
     digest = releases.digest(content)
-    same = model.versions.filter(release_digest=digest).first()
+    same = model.versions.filter(release_digest=digest, deleted_at=None).first()
     if same is not None:
         raise SameRelease(
             f"Version {same.number} of {model.name} is exactly this release.", version=same.number
         )
     version = ModelVersion.objects.create(
+        workspace=model.workspace,
         model=model,
         number=model.next_version,
         release=content,

@@ -20,7 +20,7 @@ from registry import inventory, selectors
 from registry.filters import ModelFilter
 from registry.forms import AsOfForm, ModelForm
 from registry.models import RegisteredModel
-from registry.ports import inventory_parts
+from registry.ports import inventory_parts, page_parts
 from registry.services import models
 from registry.views.common import found_or_404, put_beside
 
@@ -104,6 +104,7 @@ class ModelDetailView(CallerMixin, TemplateView):
             "at": at,
             "spans": selectors.as_of(model, at) if at is not None else [],
             "may_edit": self.caller.may(Capability.MODEL_EDIT),
+            "parts": page_parts(caller=self.caller, model=model),
             "may_ask": self.caller.may(Capability.REQUEST_OPEN),
         }
 

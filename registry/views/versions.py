@@ -17,6 +17,7 @@ from common.errors import DomainError
 from registry import selectors
 from registry.forms import AuthorForm, VersionForm
 from registry.models import ModelVersion
+from registry.ports import page_parts
 from registry.services import versions
 from registry.views.common import found_or_404, put_beside
 
@@ -144,6 +145,7 @@ def version_context(caller: Caller, version: ModelVersion) -> dict[str, Any]:
         ]
         if may_map
         else [],
+        "parts": page_parts(caller=caller, model=version.model, version=version),
         "may_ask": caller.may(Capability.REQUEST_OPEN),
         "may_serve": caller.may(Capability.ENDPOINT_EDIT),
     }

@@ -50,6 +50,7 @@ class ModelVersionFactory(factory.django.DjangoModelFactory[ModelVersion]):
         skip_postgeneration_save = True
 
     model = factory.SubFactory(RegisteredModelFactory)
+    workspace = factory.SelfAttribute("model.workspace")
     number = factory.LazyAttribute(lambda it: it.model.versions.count() + 1)
     decision_threshold = 0.5
     signature = factory.LazyFunction(
