@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -10,13 +11,18 @@ from django.utils import timezone
 from audit.actions import Action
 from audit.actor import Actor
 from audit.models import Event
+from common.errors import DomainError
 from delivery.models import Rollout
 from governance.models import PromotionRequest
 from governance.services import notices, promotions
+from registry.models import Environment
+from registry.ports import RequestRef
 
 if TYPE_CHECKING:
     from accounts.callers import Caller
     from registry.models import ModelVersion, RegisteredModel
+
+logger = logging.getLogger(__name__)
 
 Status = PromotionRequest.Status
 
@@ -85,6 +91,29 @@ class ApprovalAliasGuard:
             return self._by_rollout(kind, uid, model, name, version)
         return "There is no approval for this move."
 
+    def request_for(
+        self, *, caller: Caller, model: RegisteredModel, name: str, version: ModelVersion
+    ) -> RequestRef | None:
+        """The request that would let this alias move: one that is there, or one opened as the
+        caller. None where nobody could ask: no environment has this alias, no policy is for it,
+        another version is asked for, or the caller may not ask."""
+        environment = Environment.objects.filter(workspace=model.workspace_id, alias=name).first()
+        if environment is None:
+            return None
+        promotion = _asked(version, environment)
+        if promotion is None:
+            try:
+                promotion = promotions.open_request(
+                    caller=caller, version=version, environment=environment
+                )
+            except DomainError as error:
+                logger.info("no request was opened for %s and @%s: %s", version, name, error.code)
+                # Somebody else may have asked for the very same a moment ago.
+                promotion = _asked(version, environment)
+        if promotion is None:
+            return None
+        return RequestRef(str(promotion), notices.url_of(promotion), str(promotion.status))
+
     def _by_promotion(
         self, reference: str, model: RegisteredModel, name: str, version: ModelVersion | None
     ) -> str | None:
@@ -135,6 +164,18 @@ def _why_not_valid(promotion: PromotionRequest, release_digest: str) -> str | No
     if promotion.release_digest != release_digest:
         return f"{promotion} was signed for another release."
     return None
+
+
+def _asked(version: ModelVersion, environment: Environment) -> PromotionRequest | None:
+    """The open request for exactly this version there, else an approval that still stands."""
+    rows = PromotionRequest.objects.filter(
+        version=version,
+        environment=environment,
+        status__in=[Status.OPEN, Status.APPROVED],
+        valid_until__gt=timezone.now(),
+    ).select_related("workspace")
+    found = {str(row.status): row for row in rows.order_by("pk")}
+    return found.get(Status.OPEN) or found.get(Status.APPROVED)
 
 
 def _promotion(reference: str, *, for_update: bool = False) -> PromotionRequest | None:

@@ -13,7 +13,7 @@ from accounts.roles import Capability, Role
 from audit.actions import Action
 from audit.actor import Actor
 from audit.services import record as audit
-from common.errors import AlreadyExists, Conflict, InvalidTransition, NotAllowed
+from common.errors import AlreadyExists, Blocked, Conflict, InvalidTransition, NotAllowed
 from evaluation.models import Evidence
 from governance import content as contents
 from governance import facts
@@ -21,10 +21,12 @@ from governance.authors import Author, authors_of
 from governance.models import GateResult, PromotionRequest, RequestAuthor, Signature
 from governance.services import asking, gate_rows, notices, numbers, policies
 from registry import selectors as registry
+from registry.models import ModelVersion
+from registry.models.model_version import Status as RegistrationStatus
 
 if TYPE_CHECKING:
     from accounts.callers import Caller
-    from registry.models import Environment, ModelVersion
+    from registry.models import Environment
 
 MAX_COMMENT = 5_000
 Status = PromotionRequest.Status
@@ -49,6 +51,7 @@ def open_request(
         raise NotAllowed("The version and the environment belong to another workspace.")
     if model.retired_at is not None:
         raise Conflict(f"{model.name} is retired.", code="model_retired")
+    _insist_usable(version)
     live = registry.live_version(model, environment.name)
     if live is not None and live.pk == version.pk:
         raise Conflict(
@@ -244,6 +247,18 @@ def present_content(promotion: PromotionRequest) -> tuple[str, facts.Gathered]:
     gathered = facts.gather(_subject(promotion, live))
     _, keys = _authors(promotion)
     return _content(promotion, _digests(gathered), keys), gathered
+
+
+def _insist_usable(version: ModelVersion) -> None:
+    # Read afresh: the version in the caller's hands may be from before its gates have spoken.
+    state = ModelVersion.objects.only("status", "status_message", "deleted_at").get(pk=version.pk)
+    if state.deleted_at is not None:
+        raise Conflict(f"{version} is deleted.", code="version_deleted")
+    if state.status == RegistrationStatus.FAILED:
+        raise Blocked(
+            f"{version} was refused at registration. {state.status_message}".strip(),
+            code="registration_failed",
+        )
 
 
 def _system(promotion: PromotionRequest) -> Actor:
