@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from common.templatetags.ui import interval, num, pct, plural, signed
+from common.ui.figures import interval, num, pct, plural, signed
 from evaluation.words import against_limit
 
 BLUE, ORANGE, RED, GREEN, GREY = "#4c7fe0", "#c77a1f", "#d9534a", "#3c9a57", "#808890"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils.html import format_html
 
-from common.templatetags.ui import interval, num, pct, plural, signed
+from common.ui.figures import interval, num, pct, plural, signed
 
 if TYPE_CHECKING:
     from django.utils.safestring import SafeString

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from common.templatetags.ui import duration, interval, num, signed
+from common.ui.figures import interval, num, signed
+from common.ui.times import duration
 from evaluation import pictures, words
 from evaluation.models import Evidence
 

@@ -244,7 +244,7 @@ def _asked(evidence: Evidence) -> list[tuple[str, Any]]:
         items.append((name.replace("_", " ").capitalize(), shown))
     items.append(("Seed", evidence.seed))
     if evidence.digest:
-        from common.templatetags.ui import digest
+        from common.ui.states import digest
 
         items.append(("Digest", digest(evidence.digest)))
         for value in evidence.data_digests:

@@ -20,7 +20,7 @@ from accounts.roles import Capability
 from accounts.views.mixins import CallerMixin, caller_required
 from audit import selectors as audit
 from common.errors import DomainError, NotFound
-from common.templatetags.ui import num
+from common.ui.figures import num
 from monitoring import calendar, selectors
 from monitoring.forms import BacktestForm, MuteForm, NoteForm, RuleForm
 from monitoring.models import Alert, AlertRule

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from common.templatetags.ui import num, pct
+from common.ui.figures import num, pct
 from monitoring import selectors
 from monitoring.models import ReferenceColumn, Window
 from monitoring.profiles import CategoricalProfile, CategoricalSpec, NumericProfile, NumericSpec

@@ -8,7 +8,7 @@ from typing import Any
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from common.templatetags.ui import num, pct
+from common.ui.figures import num, pct
 from monitoring import calendar, selectors
 from monitoring.models import DriftResult, Monitor, PerformanceResult, Window
 from monitoring.rules import SCORES, ColumnFact, WindowFact, judge

@@ -21,7 +21,7 @@ from django.template import Context, Template
 from django.template.loader import get_template, render_to_string
 from django.test import RequestFactory
 
-from common.templatetags import ui
+from common.ui import bar, figures, states, times
 
 ROOT = Path(settings.BASE_DIR)
 NOON = dt.datetime(2026, 3, 20, 12, 0, tzinfo=dt.UTC)
@@ -52,7 +52,7 @@ def render(source: str, **context: object) -> str:
     ],
 )
 def test_pct_shows_a_share_and_a_dash_for_what_is_not_known(value, words):
-    assert plain(ui.pct(value)) == words
+    assert plain(figures.pct(value)) == words
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_pct_shows_a_share_and_a_dash_for_what_is_not_known(value, words):
     ],
 )
 def test_signed_always_shows_the_direction_and_never_a_false_one(value, words):
-    assert ui.signed(value) == words
+    assert figures.signed(value) == words
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_signed_always_shows_the_direction_and_never_a_false_one(value, words):
     ],
 )
 def test_num_groups_thousands_and_keeps_three_figures(value, words):
-    assert ui.num(value) == words
+    assert figures.num(value) == words
 
 
 @pytest.mark.parametrize(
@@ -102,22 +102,22 @@ def test_num_groups_thousands_and_keeps_three_figures(value, words):
     ],
 )
 def test_shortnum_never_says_a_thousand_thousands(value, words):
-    assert plain(ui.shortnum(value)) == words
+    assert plain(figures.shortnum(value)) == words
 
 
 def test_interval_gives_all_three_figures_the_same_decimals():
-    assert ui.interval_filter((0.774, 0.741, 0.808)) == "0.774 [0.741, 0.808]"
-    assert ui.interval_filter({"value": 63.2, "low": 58, "high": 71}) == "63.2 [58.0, 71.0]"
-    assert ui.interval_filter(SimpleNamespace(value=0.5, low=0.25, high=0.75), 2) == (
+    assert figures.interval_filter((0.774, 0.741, 0.808)) == "0.774 [0.741, 0.808]"
+    assert figures.interval_filter({"value": 63.2, "low": 58, "high": 71}) == "63.2 [58.0, 71.0]"
+    assert figures.interval_filter(SimpleNamespace(value=0.5, low=0.25, high=0.75), 2) == (
         "0.50 [0.25, 0.75]"
     )
 
 
 def test_interval_shows_the_figure_alone_when_its_bounds_are_not_known():
-    assert ui.interval_filter((0.774, None, None)) == "0.774"
-    assert ui.interval_filter(0.774) == "0.774"
-    assert ui.interval_filter(None) == "–"
-    assert ui.interval_filter(()) == "–"
+    assert figures.interval_filter((0.774, None, None)) == "0.774"
+    assert figures.interval_filter(0.774) == "0.774"
+    assert figures.interval_filter(None) == "–"
+    assert figures.interval_filter(()) == "–"
     assert render("{% interval v low high %}", v=0.774, low=0.741, high=0.808) == (
         "0.774 [0.741, 0.808]"
     )
@@ -135,7 +135,7 @@ def test_interval_shows_the_figure_alone_when_its_bounds_are_not_known():
     ],
 )
 def test_plural_says_the_count_with_its_noun(count, noun, words):
-    assert plain(ui.plural(count, noun)) == words
+    assert plain(figures.plural(count, noun)) == words
 
 
 @pytest.mark.parametrize(
@@ -154,12 +154,12 @@ def test_plural_says_the_count_with_its_noun(count, noun, words):
     ],
 )
 def test_duration_names_the_two_largest_units(value, words):
-    assert plain(ui.duration(value)) == words
+    assert plain(times.duration(value)) == words
 
 
 # --- Times ----------------------------------------------------------------------------------------
 def test_utc_writes_a_machine_and_a_human_time():
-    html = str(ui.utc(dt.datetime(2026, 3, 20, 9, 12, 7, tzinfo=dt.UTC)))
+    html = str(times.utc(dt.datetime(2026, 3, 20, 9, 12, 7, tzinfo=dt.UTC)))
 
     assert html.startswith('<time datetime="2026-03-20T09:12:07Z">')
     assert plain(html) == "20 Mar 2026 09:12 UTC"
@@ -168,10 +168,10 @@ def test_utc_writes_a_machine_and_a_human_time():
 def test_utc_converts_other_zones_and_takes_naive_times_for_utc():
     vienna = dt.timezone(dt.timedelta(hours=1))
 
-    assert plain(str(ui.utc(dt.datetime(2026, 3, 20, 9, 12, tzinfo=vienna)))) == (
+    assert plain(str(times.utc(dt.datetime(2026, 3, 20, 9, 12, tzinfo=vienna)))) == (
         "20 Mar 2026 08:12 UTC"
     )
-    assert plain(str(ui.utc(dt.datetime(2026, 3, 20, 9, 12)))) == "20 Mar 2026 09:12 UTC"
+    assert plain(str(times.utc(dt.datetime(2026, 3, 20, 9, 12)))) == "20 Mar 2026 09:12 UTC"
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def test_utc_converts_other_zones_and_takes_naive_times_for_utc():
     ],
 )
 def test_utc_has_shorter_styles(style, words):
-    assert plain(str(ui.utc(NOON, style))) == words
+    assert plain(str(times.utc(NOON, style))) == words
 
 
 @pytest.mark.parametrize(
@@ -200,45 +200,45 @@ def test_utc_has_shorter_styles(style, words):
 )
 def test_utc_ago_never_rounds_up(before, words):
     with time_machine.travel(NOON, tick=False):
-        html = str(ui.utc(NOON - before, "ago"))
+        html = str(times.utc(NOON - before, "ago"))
 
     assert plain(html) == words
     assert 'title="' in html
 
 
 def test_utc_shows_dates_iso_strings_and_nothing():
-    assert plain(str(ui.utc(dt.date(2026, 3, 1)))) == "1 Mar 2026"
-    assert plain(str(ui.utc("2026-03-20T09:12:00Z"))) == "20 Mar 2026 09:12 UTC"
-    assert ui.utc(None) == "–"
-    assert ui.utc("") == "–"
+    assert plain(str(times.utc(dt.date(2026, 3, 1)))) == "1 Mar 2026"
+    assert plain(str(times.utc("2026-03-20T09:12:00Z"))) == "20 Mar 2026 09:12 UTC"
+    assert times.utc(None) == "–"
+    assert times.utc("") == "–"
     assert "&lt;b&gt;" in render("{{ at|utc }}", at="<b>")
 
 
 # --- States and digests ---------------------------------------------------------------------------
-@pytest.mark.parametrize("state", sorted(ui.LOOKS))
+@pytest.mark.parametrize("state", sorted(states.LOOKS))
 def test_each_state_is_icon_and_word_and_never_colour_alone(state):
-    html = str(ui.badge(state))
+    html = str(states.badge(state))
 
-    assert ui.LOOKS[state].word in html
+    assert states.LOOKS[state].word in html
     assert "<svg" in html
     assert re.search(r'class="badge bg-(\w+)-subtle text-\1-emphasis"', html)
 
 
 def test_each_icon_is_in_the_sprite():
-    sprite = (ROOT / "static" / ui.SPRITE).read_text()
+    sprite = (ROOT / "static" / states.SPRITE).read_text()
 
-    missing = {look.icon for look in ui.LOOKS.values() if f'id="{look.icon}"' not in sprite}
+    missing = {look.icon for look in states.LOOKS.values() if f'id="{look.icon}"' not in sprite}
 
     assert not missing
 
 
 @pytest.mark.parametrize("spelling", ["could not be computed", "Could-Not-Compute", "error"])
 def test_badge_knows_a_state_by_its_spellings(spelling):
-    assert plain(str(ui.badge(spelling))) == "Could not be computed"
+    assert plain(str(states.badge(spelling))) == "Could not be computed"
 
 
 def test_badge_shows_a_state_nobody_foresaw_neutrally():
-    html = str(ui.badge("half_baked"))
+    html = str(states.badge("half_baked"))
 
     assert plain(html) == "Half baked"
     assert "bg-secondary-subtle" in html
@@ -249,11 +249,11 @@ class Odd(models.TextChoices):
 
 
 def test_badge_reads_the_label_of_a_choice_it_does_not_know():
-    assert plain(str(ui.badge(Odd.HALF))) == "Half done"
+    assert plain(str(states.badge(Odd.HALF))) == "Half done"
 
 
 def test_badge_takes_words_and_tone_and_escapes_them():
-    html = str(ui.badge("fails", "<b>Fails</b>, waived", tone='" onload="x'))
+    html = str(states.badge("fails", "<b>Fails</b>, waived", tone='" onload="x'))
 
     assert "&lt;b&gt;Fails&lt;/b&gt;, waived" in html
     assert "bg-danger-subtle" in html
@@ -263,13 +263,13 @@ def test_badge_takes_words_and_tone_and_escapes_them():
 def test_digest_is_short_for_the_eye_and_whole_for_the_ear_and_the_clipboard():
     value = "sha256:" + hashlib.sha256(b"x").hexdigest()
 
-    html = str(ui.digest(value))
+    html = str(states.digest(value))
 
     assert f"{value[:11]}…{value[-4:]}" in html
     assert f'<span class="visually-hidden">{value}</span>' in html
     assert f'data-copy="{value}"' in html
-    assert ui.digest(None) == "–"
-    assert "<script>" not in str(ui.digest('"><script>alert(1)</script>'))
+    assert states.digest(None) == "–"
+    assert "<script>" not in str(states.digest('"><script>alert(1)</script>'))
 
 
 # --- Parts of a page ------------------------------------------------------------------------------
@@ -545,7 +545,7 @@ def test_only_an_administrator_is_shown_the_way_to_people_and_outbound():
 
 
 def test_the_top_bar_says_what_waits_in_words_too(monkeypatch):
-    monkeypatch.setattr(ui, "_url", lambda route, request: f"/{route}/")
+    monkeypatch.setattr(bar, "_url", lambda route, request: f"/{route}/")
     context = Context({"nav": {"requests_waiting": 4, "alerts_open": 1}, "section": "audit"})
 
     html = Template("{% load ui %}{% main_nav %}").render(context)
@@ -558,7 +558,7 @@ def test_the_top_bar_says_what_waits_in_words_too(monkeypatch):
 
 
 def test_a_section_that_is_closed_to_the_reader_is_not_in_the_top_bar(monkeypatch):
-    monkeypatch.setattr(ui, "_url", lambda route, request: f"/{route}/")
+    monkeypatch.setattr(bar, "_url", lambda route, request: f"/{route}/")
     context = Context({"nav": {"closed_sections": ["audit"]}, "section": "requests"})
 
     html = Template("{% load ui %}{% main_nav %}").render(context)
@@ -568,7 +568,7 @@ def test_a_section_that_is_closed_to_the_reader_is_not_in_the_top_bar(monkeypatc
 
 
 def test_a_route_that_is_not_there_leaves_the_top_bar_standing():
-    assert ui._url("nowhere:at-all", None) == ""
+    assert bar._url("nowhere:at-all", None) == ""
 
 
 @pytest.mark.parametrize("code", [400, 403, 404, 500])
