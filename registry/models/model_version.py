@@ -123,6 +123,11 @@ class ModelVersion(models.Model):
                 name="version_last_updated",
             ),
             models.Index(fields=["workspace", "run_id"], name="version_run"),
+            models.Index(
+                fields=["model", "stage", "-number"],
+                condition=Q(deleted_at=None),
+                name="version_latest_in_stage",
+            ),
             GinIndex(fields=["tags"], opclasses=["jsonb_path_ops"], name="version_tags"),
         ]
 
