@@ -220,6 +220,12 @@ def openable(network: Network) -> str | None:
     return None
 
 
+def is_public(address: Address) -> bool:
+    """Whether anybody on the internet can ask this address, with no entry of ours."""
+    address = normalise(address)
+    return _found(HARD_DENY, address) is None and _found(SOFT_DENY, address) is None
+
+
 def shown(host: str) -> str:
     """A host as it may stand in a sentence."""
     return host if len(host) <= 80 else f"{host[:77]}…"

@@ -75,7 +75,13 @@ def request(
         raise Unreachable(f"{shown(target.host)} {_what_failed(error)}.") from None
     elapsed_ms = (time.monotonic() - started) * 1000
     logger.info("outbound %s: %s %d in %.0f ms", purpose, method, status, elapsed_ms)
-    return Response(status=status, headers=got, content=body, elapsed_ms=elapsed_ms)
+    return Response(
+        status=status,
+        headers=got,
+        content=body,
+        elapsed_ms=elapsed_ms,
+        address=backend.dialled,
+    )
 
 
 class PinnedBackend(httpcore.NetworkBackend):
@@ -85,6 +91,7 @@ class PinnedBackend(httpcore.NetworkBackend):
         self.policy = policy
         self.deadline = deadline
         self.inner = httpcore.SyncBackend()
+        self.dialled = ""
 
     def connect_tcp(
         self,
@@ -107,6 +114,7 @@ class PinnedBackend(httpcore.NetworkBackend):
             except httpcore.ConnectError as error:
                 failure = error
                 continue
+            self.dialled = str(address)
             return _Stream(stream, self.deadline)
         raise failure or httpcore.ConnectError("no address")
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 import logging
 import smtplib
 import time
+from datetime import timedelta
 from typing import Any
 
 from cryptography.fernet import InvalidToken
@@ -19,7 +17,7 @@ from audit.actions import Action
 from audit.actor import Actor
 from audit.services.record import record
 from jobs.clock import ClockTimestamp
-from outbound import client, secrets
+from outbound import secrets
 from outbound.errors import (
     AddressRefused,
     DeadlineExceeded,
@@ -27,13 +25,18 @@ from outbound.errors import (
     Unreachable,
 )
 from outbound.models import Message
+from outbound.services import calls
+from outbound.services.calls import sign
+
+__all__ = ["deliver_due", "identity", "sign"]
 
 logger = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 10
 LEASE_S = 120.0
 BACKOFF_CAP_S = 3600.0
-WEBHOOK_DEADLINE_S = 10.0
+#: A subscriber's backlog is tried one after the other, so each has an end of its own.
+MAX_AGE = timedelta(days=3)
 _TRY_LATER = frozenset({408, 425, 429})
 
 _CLAIM = """
@@ -48,11 +51,19 @@ _CLAIM = """
 """
 
 
-class Undeliverable(Exception):
+class _NotDelivered(Exception):
+    """Why not, and what the receiver answered if it did."""
+
+    def __init__(self, reason: str, answer: calls.Answer | None = None) -> None:
+        super().__init__(reason)
+        self.answer = answer
+
+
+class Undeliverable(_NotDelivered):
     """This message will never arrive; trying again is no use."""
 
 
-class NotNow(Exception):
+class NotNow(_NotDelivered):
     """It did not arrive this time."""
 
 
@@ -70,13 +81,6 @@ def deliver_due(max_s: float = 20.0) -> int:
     return attempts
 
 
-def sign(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
-    """The header ``webhook-signature``, as the Standard Webhooks specification has it (v1)."""
-    signed = f"{message_id}.{timestamp}.".encode() + body
-    digest = hmac.new(secret.encode(), signed, hashlib.sha256).digest()
-    return "v1," + base64.b64encode(digest).decode()
-
-
 def _claim() -> Message | None:
     with transaction.atomic(), connection.cursor() as sql:
         sql.execute(_CLAIM, {"lease": LEASE_S})
@@ -87,23 +91,25 @@ def _claim() -> Message | None:
 
 
 def _attempt(message: Message) -> None:
+    answer: calls.Answer | None = None
     try:
         if message.kind == Message.Kind.MAIL:
             _send_mail(message)
         else:
-            _call_webhook(message)
+            answer = _call_webhook(message)
     except AddressRefused as refusal:
         _refused(message, refusal)
-    except Undeliverable as reason:
-        _give_up(message, str(reason))
-    except NotNow as reason:
-        _try_later(message, str(reason))
+    except Undeliverable as error:
+        _give_up(message, str(error), error.answer)
+    except NotNow as error:
+        _try_later(message, str(error), error.answer)
     else:
         _mine(message).update(
             state=Message.State.SENT,
             sent_at=ClockTimestamp(),
             error="",
             sealed_secret=_spent(message),
+            **_heard(answer),
         )
         logger.info("outbox %s %s: sent", message.kind, message.uid)
 
@@ -131,61 +137,81 @@ def _send_mail(message: Message) -> None:
         raise NotNow(f"The mail server was not reached ({type(error).__name__}).") from None
 
 
-def _call_webhook(message: Message) -> None:
+def _call_webhook(message: Message) -> calls.Answer:
     try:
-        secret = secrets.unseal(message.sealed_secret)
+        secret = secrets.unseal(message.sealed_secret) if message.sealed_secret else ""
     except InvalidToken:
         raise Undeliverable("No present key opens its secret.") from None
-    body = message.body.encode()
-    now = int(time.time())
-    identity = message.message_id.strip("<>")
-    headers = {
-        "Content-Type": "application/json",
-        "webhook-id": identity,
-        "webhook-timestamp": str(now),
-        "webhook-signature": sign(secret, identity, now, body),
-    }
     try:
-        answer = client.request(
-            "POST",
-            message.url,
+        answer = calls.call(
             workspace=message.workspace,
-            headers=headers,
-            content=body,
-            deadline_s=WEBHOOK_DEADLINE_S,
-            max_bytes=65_536,
+            url=message.url,
+            scheme=message.scheme,
+            identity=identity(message),
+            secret=secret,
+            body=message.body.encode(),
             purpose=f"webhook {message.uid}",
         )
     except (Unreachable, DeadlineExceeded, ResponseTooLarge) as error:
         raise NotNow(error.message) from None
-    if 200 <= answer.status < 300:
-        return
+    if answer.accepted:
+        return answer
+    reason = f"The receiver answers {answer.status}."
     if 300 <= answer.status < 500 and answer.status not in _TRY_LATER:
-        raise Undeliverable(f"The receiver answers {answer.status}.")
-    raise NotNow(f"The receiver answers {answer.status}.")
+        raise Undeliverable(reason, answer)
+    raise NotNow(reason, answer)
 
 
-def _try_later(message: Message, reason: str) -> None:
+def identity(message: Message) -> str:
+    """What a webhook's receiver is told as the delivery's id: the same at every attempt."""
+    if message.scheme == Message.Scheme.MLFLOW:
+        return str(message.uid)
+    return message.message_id.strip("<>")
+
+
+def _try_later(message: Message, reason: str, answer: calls.Answer | None) -> None:
     if message.attempts >= MAX_ATTEMPTS:
-        _give_up(message, f"{reason} Given up after {message.attempts} attempts.")
+        _give_up(message, f"{reason} Given up after {message.attempts} attempts.", answer)
+        return
+    if message.subscription is not None and _is_old(message):
+        _give_up(message, f"{reason} Given up after {MAX_AGE.days} days.", answer)
         return
     base = float(getattr(settings, "OUTBOX_RETRY_SECONDS", 15.0))
     wait_s = min(BACKOFF_CAP_S, base * 2 ** (message.attempts - 1))
-    with connection.cursor() as sql:
-        sql.execute(
-            "UPDATE outbound_message SET error = %s,"
-            " next_try_at = clock_timestamp() + make_interval(secs => %s)"
-            " WHERE id = %s AND state = 'queued' AND attempts = %s",
-            [reason[:300], wait_s, message.pk, message.attempts],
-        )
+    again_at = ClockTimestamp() + timedelta(seconds=wait_s)
+    _mine(message).update(error=reason[:300], next_try_at=again_at, **_heard(answer))
+    _hold_back(message, again_at)
     logger.warning("outbox %s %s: attempt %d failed", message.kind, message.uid, message.attempts)
 
 
-def _give_up(message: Message, reason: str) -> None:
+def _hold_back(message: Message, until: Any) -> None:
+    """What else waits for this receiver waits too: one that hangs delays nobody's mail."""
+    if message.subscription is not None:
+        Message.objects.filter(
+            subscription=message.subscription, state=Message.State.QUEUED, next_try_at__lt=until
+        ).exclude(pk=message.pk).update(next_try_at=until)
+
+
+def _is_old(message: Message) -> bool:
+    return Message.objects.filter(pk=message.pk, created_at__lt=ClockTimestamp() - MAX_AGE).exists()
+
+
+def _give_up(message: Message, reason: str, answer: calls.Answer | None = None) -> None:
     _mine(message).update(
-        state=Message.State.FAILED, error=reason[:300], sealed_secret=_spent(message)
+        state=Message.State.FAILED,
+        error=reason[:300],
+        sealed_secret=_spent(message),
+        **_heard(answer),
     )
     logger.error("outbox %s %s: given up", message.kind, message.uid)
+
+
+def _heard(answer: calls.Answer | None) -> dict[str, Any]:
+    return {
+        "tried_at": ClockTimestamp(),
+        "response_status": answer.status if answer else None,
+        "response_excerpt": answer.excerpt if answer else "",
+    }
 
 
 def _refused(message: Message, refusal: AddressRefused) -> None:

@@ -26,6 +26,7 @@ from outbound.addresses import (
     Pinned,
     Policy,
     is_loopback,
+    is_public,
     openable,
     parse_openings,
     parse_url,
@@ -108,6 +109,23 @@ def policy_for(workspace: Workspace) -> Policy:
         openings=parse_openings(settings.OUTBOUND_ALLOW) + entries,
         own_ports=ports,
         own=elsewhere,
+    )
+
+
+def may_quote(workspace: Workspace, *, host: str, address: str, port: int) -> bool:
+    """Whether what this address answers may be shown to the workspace's administrators.
+
+    Public answers anybody can read. Of a private one nothing is shown unless this workspace's own
+    allow-list opened it: a range that the installation's setting opens for everybody would let
+    each workspace read what stands behind it.
+    """
+    literal = ipaddress.ip_address(address)
+    if is_public(literal):
+        return True
+    entries = Destination.objects.in_force().filter(workspace=workspace, port=port)
+    return any(
+        Opening(ipaddress.ip_network(cidr), port, port, name).admits(host, literal, port)
+        for cidr, name in entries.values_list("cidr", "host")
     )
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
-from uuid import NAMESPACE_URL, uuid5
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -14,12 +15,27 @@ from django.core.validators import validate_email
 from django.template import Context, loader
 
 from common.errors import Invalid
+from common.ids import uuid7
 from outbound import secrets
 from outbound.addresses import parse_url
 from outbound.models import Message
 
 if TYPE_CHECKING:
     from accounts.models import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One call to a subscriber; ``sealed_secret`` is empty where it asked for no signature."""
+
+    subscription: UUID
+    url: str
+    body: str
+    purpose: str
+    subject: str
+    sealed_secret: str = ""
+    again_of: UUID | None = None
+
 
 MAX_RECIPIENTS = 50
 MAX_BODY = 200_000
@@ -96,6 +112,49 @@ def webhook(
         body=body,
         sealed_secret=secrets.seal(secret),
     )
+
+
+def deliveries(messages: Sequence[Delivery], *, workspace: Workspace) -> list[Message]:
+    """Write calls in MLflow's scheme, in the transaction of the change that they tell of.
+
+    The subscriber's address was checked when it was given and is checked again at each attempt.
+    """
+    host = urlsplit(settings.BASE_URL).hostname or "localhost"
+    rows = []
+    for one in messages:
+        if len(one.body) > MAX_BODY:
+            raise Invalid(f"A webhook's payload has at most {MAX_BODY:,} characters.")
+        uid = uuid7()
+        rows.append(
+            Message(
+                uid=uid,
+                workspace=workspace,
+                kind=Message.Kind.WEBHOOK,
+                scheme=Message.Scheme.MLFLOW,
+                purpose=one.purpose,
+                subject=one.subject[:300],
+                subscription=one.subscription,
+                again_of=one.again_of,
+                url=one.url,
+                body=one.body,
+                sealed_secret=one.sealed_secret,
+                dedupe_key=f"delivery:{uid}",
+                message_id=f"<{uid}@{host}>",
+            )
+        )
+    return Message.objects.bulk_create(rows)
+
+
+def redirect(*, subscription: UUID, url: str, sealed_secret: str) -> int:
+    """Send what waits for this subscriber to its new address, under its new secret."""
+    waiting = Message.objects.filter(subscription=subscription, state=Message.State.QUEUED)
+    return waiting.update(url=url, sealed_secret=sealed_secret)
+
+
+def withdraw(*, subscription: UUID, reason: str) -> int:
+    """Give up what waits for this subscriber; how many that were."""
+    waiting = Message.objects.filter(subscription=subscription, state=Message.State.QUEUED)
+    return waiting.update(state=Message.State.FAILED, error=reason[:300], sealed_secret="spent")
 
 
 def _write(workspace: Workspace, kind: Message.Kind, dedupe_key: str, **values: Any) -> Message:
