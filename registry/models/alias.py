@@ -33,7 +33,10 @@ class Alias(models.Model):
                 name="alias_ends_after_it_starts",
             ),
         ]
-        indexes = [models.Index(fields=["model", "name", "started_at"], name="alias_as_of")]
+        indexes = [
+            models.Index(fields=["model", "name", "started_at"], name="alias_as_of"),
+            models.Index(fields=["name", "model"], condition=Q(ended_at=None), name="alias_open"),
+        ]
 
     def __str__(self) -> str:
         return f"@{self.name}"

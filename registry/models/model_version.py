@@ -124,6 +124,14 @@ class ModelVersion(models.Model):
             ),
             models.Index(fields=["workspace", "run_id"], name="version_run"),
             models.Index(
+                fields=["id"],
+                condition=Q(status="PENDING_REGISTRATION"),
+                name="version_waiting",
+            ),
+            models.Index(
+                fields=["model"], condition=Q(deleted_at__isnull=False), name="version_deleted"
+            ),
+            models.Index(
                 fields=["model", "stage", "-number"],
                 condition=Q(deleted_at=None),
                 name="version_latest_in_stage",
@@ -153,6 +161,11 @@ class VersionAuthor(models.Model):
             models.UniqueConstraint(
                 fields=["version", "role", "identity"], name="version_author_once"
             )
+        ]
+        indexes = [
+            models.Index(
+                fields=["version"], condition=Q(user=None), name="version_author_unmapped"
+            ),
         ]
 
     def __str__(self) -> str:
