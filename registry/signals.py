@@ -2,11 +2,33 @@
 
 from django.dispatch import Signal
 
+#: A model was put into the inventory. Arguments: ``model`` (RegisteredModel), ``caller`` (Caller).
+model_created = Signal()
+
 #: A version was registered. Arguments: ``version`` (ModelVersion), ``caller`` (Caller).
 version_registered = Signal()
+
+#: A pending version's status was settled. Arguments: ``version`` (ModelVersion).
+version_settled = Signal()
+
+#: A version is not there any more. Arguments: ``version`` (ModelVersion), ``caller`` (Caller).
+version_deleted = Signal()
+
+#: A tag stands on a version. Arguments: ``version``, ``key``, ``value`` (text), ``caller``.
+version_tag_set = Signal()
+
+#: A tag was taken off a version. Arguments: ``version``, ``key``, ``caller``.
+version_tag_deleted = Signal()
+
+#: A tag stands on a model. Arguments: ``model``, ``key``, ``value`` (text), ``caller``.
+model_tag_set = Signal()
+
+#: A tag was taken off a model. Arguments: ``model``, ``key``, ``caller``.
+model_tag_deleted = Signal()
 
 #: A dataset can be read. Arguments: ``dataset`` (Dataset).
 dataset_ready = Signal()
 
-#: An alias stands elsewhere. Arguments: ``model``, ``name``, ``version`` (or None), ``previous``.
+#: An alias stands elsewhere. Arguments: ``model``, ``name``, ``version`` (or None), ``previous``
+#: (ModelVersion or None), ``caller``.
 alias_moved = Signal()
