@@ -1,4 +1,4 @@
-"""What each gate of the frozen policy says about a request, with the figures behind it."""
+"""What each gate of a frozen policy says about a request or a new version, with its figures."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 
-class GateResult(models.Model):
-    """One gate's answer; written again whenever evidence arrives, frozen when the request closes.
+class Gate(models.Model):
+    """One gate's answer, and the figures that it rests on.
 
     ``lower`` and ``upper`` are the 95 % interval of ``observed``; ``live_value`` is the same
     figure for the version that is live. All in the metric's own unit, shares as 0 to 1.
@@ -25,9 +25,6 @@ class GateResult(models.Model):
         BLOCK = "block", "Blocks"
         WARN = "warn", "Warns"
 
-    promotion = models.ForeignKey(
-        "governance.PromotionRequest", models.PROTECT, related_name="gates"
-    )
     position = models.PositiveSmallIntegerField()
     name = models.CharField(max_length=300, help_text="the condition as the policy words it")
     title = models.CharField(max_length=300, help_text="the same for a reader")
@@ -49,7 +46,29 @@ class GateResult(models.Model):
     evaluated_at = models.DateTimeField(db_default=Now())
 
     class Meta:
+        abstract = True
         ordering = ["position"]
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.state}"
+
+    @property
+    def blocks(self) -> bool:
+        """Whether it keeps the request from being approved now."""
+        return self.severity == self.Severity.BLOCK and self.state not in {
+            self.State.PASSES,
+            self.State.NOT_APPLICABLE,
+        }
+
+
+class GateResult(Gate):
+    """A request's gate; written again whenever evidence arrives, frozen when the request closes."""
+
+    promotion = models.ForeignKey(
+        "governance.PromotionRequest", models.PROTECT, related_name="gates"
+    )
+
+    class Meta(Gate.Meta):
         constraints = [
             models.UniqueConstraint(fields=["promotion", "position"], name="gate_position_once"),
             models.CheckConstraint(
@@ -62,14 +81,3 @@ class GateResult(models.Model):
                 condition=Q(severity__in=["block", "warn"]), name="gate_severity_is_known"
             ),
         ]
-
-    def __str__(self) -> str:
-        return f"{self.name}: {self.state}"
-
-    @property
-    def blocks(self) -> bool:
-        """Whether it keeps the request from being approved now."""
-        return self.severity == self.Severity.BLOCK and self.state not in {
-            self.State.PASSES,
-            self.State.NOT_APPLICABLE,
-        }
