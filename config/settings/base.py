@@ -276,6 +276,9 @@ JOB_DISPATCH_SECONDS = 5.0
 JOB_MAX_ATTEMPTS = 5
 JOB_RETRY_SECONDS = 5.0
 
+# A client of the MLflow contract gives up 300 s after it began to register a version.
+REGISTRATION_DEADLINE_SECONDS = 240.0
+
 SEALER_POLL_SECONDS = 0.5
 AUDIT_ORIGIN = f"{BASE_URL}/audit/1"
 AUDIT_SIGNING_KEY = ENV.audit_signing_key
