@@ -44,11 +44,22 @@ class Gateway(models.Model):
 
 
 class Route(models.Model):
-    """A stable name that callers use: ``{gateway}/{name}/…``; it serves one model's environment."""
+    """A stable name for whatever version of a model is live in an environment.
+
+    With a gateway callers send their requests to ``{gateway}/{name}/…``. Without one nothing is
+    sent anywhere: whoever runs the model asks ``routes/{name}/current`` which version to run.
+    """
 
     uid = models.UUIDField(unique=True, default=uuid7, editable=False)
     workspace = models.ForeignKey("accounts.Workspace", models.PROTECT, related_name="routes")
-    gateway = models.ForeignKey(Gateway, models.PROTECT, related_name="routes")
+    gateway = models.ForeignKey(
+        Gateway,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="routes",
+        help_text="none: jobs, tables, streams and devices read what is current",
+    )
     name = models.CharField(max_length=63, validators=[RegexValidator(ROUTE_NAME)])
     model = models.ForeignKey("registry.RegisteredModel", models.PROTECT, related_name="routes")
     environment = models.ForeignKey("registry.Environment", models.PROTECT, related_name="+")
@@ -57,6 +68,34 @@ class Route(models.Model):
         max_length=500, blank=True, help_text="why somebody must look: gateway ≠ registry"
     )
     attention_since = models.DateTimeField(null=True, blank=True)
+    lease_seconds = models.PositiveIntegerField(
+        null=True, blank=True, help_text="how long an answer is good for; none: the setting"
+    )
+    offline_seconds = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        help_text="how long a reader may go on when nobody answers; 0: not at all",
+    )
+    held_version = models.ForeignKey(
+        "registry.ModelVersion",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="what rings get that the live version has not reached",
+    )
+    open_rings = models.PositiveSmallIntegerField(
+        default=0, help_text="how many rings, from the first, get the live version while one waits"
+    )
+    taken_version = models.ForeignKey(
+        "registry.ModelVersion",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="the newest version that a reader has asked for and got",
+    )
+    taken_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
@@ -67,10 +106,20 @@ class Route(models.Model):
             models.UniqueConstraint(
                 fields=["model", "environment"], name="route_one_per_model_and_environment"
             ),
+            models.CheckConstraint(
+                condition=Q(taken_version=None, taken_at=None)
+                | Q(taken_version__isnull=False, taken_at__isnull=False),
+                name="route_taken_is_whole",
+            ),
         ]
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_read(self) -> bool:
+        """Whether versions are handed over to readers instead of getting traffic."""
+        return self.gateway_id is None
 
 
 class RouteTarget(models.Model):
