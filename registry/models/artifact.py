@@ -52,7 +52,22 @@ class Artifact(models.Model):
 
 
 class ArtifactUpload(models.Model):
-    """An upload under way; it goes on from ``received`` after a lost connection."""
+    """An upload under way; it goes on from ``received`` after a lost connection.
+
+    Its parts lie in the storage until the whole has been checked against ``size`` and ``sha256``;
+    only then is there an artifact.
+    """
+
+    class State(models.TextChoices):
+        OPEN = "open", "Waiting for parts"
+        VERIFYING = "verifying", "Being checked"
+        DONE = "done", "Stored"
+        REFUSED = "refused", "Refused"
+        GIVEN_UP = "given_up", "Given up"
+        EXPIRED = "expired", "Expired"
+
+    #: States in which it still is under way.
+    UNDER_WAY = (State.OPEN, State.VERIFYING)
 
     uid = models.UUIDField(unique=True, default=uuid7, editable=False)
     workspace = models.ForeignKey("accounts.Workspace", models.PROTECT, related_name="+")
@@ -60,7 +75,9 @@ class ArtifactUpload(models.Model):
     sha256 = models.CharField(max_length=64, blank=True, help_text="as announced, or empty")
     size = models.BigIntegerField(help_text="bytes, as announced")
     received = models.BigIntegerField(default=0, help_text="bytes")
-    parts = models.JSONField(default=list, help_text="sizes of the parts, in order")
+    parts = models.JSONField(default=list, help_text="[{size, sha256, key}], in order")
+    state = models.CharField(max_length=16, choices=State, default=State.OPEN)
+    state_reason = models.CharField(max_length=500, blank=True)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     created_through = models.ForeignKey(
         "accounts.ServiceAccount", models.PROTECT, null=True, blank=True, related_name="+"
@@ -76,6 +93,16 @@ class ArtifactUpload(models.Model):
             models.CheckConstraint(
                 condition=Q(received__gte=0) & Q(received__lte=models.F("size")),
                 name="upload_within_its_size",
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=["open", "verifying"], ended_at=None)
+                | (~Q(state__in=["open", "verifying"]) & Q(ended_at__isnull=False)),
+                name="upload_ends_with_its_state",
+            ),
+            models.CheckConstraint(
+                condition=Q(state="done", artifact__isnull=False)
+                | (~Q(state="done") & Q(artifact=None)),
+                name="upload_done_has_an_artifact",
             ),
         ]
 
