@@ -37,6 +37,9 @@ class ReleaseInput:
         datasets: ``[{"name", "use", "digest"}]``.
         components: ``[{"model", "version", "digest"}]``, the versions that this one calls.
         git_authors: e-mail addresses as git has them.
+        derived_from: ``{"model", "version", "digest", "derivation"}``, the version that this one
+            was pruned, quantised … from. Only when given is it part of the content, so that
+            releases without it keep the digest they always had.
         extra: further content by key, such as calibration or preprocessing.
     """
 
@@ -53,6 +56,7 @@ class ReleaseInput:
     training: Mapping[str, Any] = field(default_factory=dict)
     datasets: Sequence[Mapping[str, Any]] = ()
     components: Sequence[Mapping[str, Any]] = ()
+    derived_from: Mapping[str, Any] | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -61,7 +65,7 @@ def canonical(given: ReleaseInput) -> dict[str, Any]:
 
     Raises: Invalid when an artifact's digest is none, or a name stands twice in one list.
     """
-    return {
+    content = {
         "release_version": RELEASE_VERSION,
         "artifacts": _sorted_once("artifacts", [_artifact(it) for it in given.artifacts], "name"),
         "source": given.source,
@@ -85,6 +89,9 @@ def canonical(given: ReleaseInput) -> dict[str, Any]:
         ),
         "extra": plain(given.extra),
     }
+    if given.derived_from:
+        content["derived_from"] = plain(given.derived_from)
+    return content
 
 
 def digest(release: Mapping[str, Any]) -> str:

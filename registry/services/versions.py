@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -18,14 +17,16 @@ from common.errors import Conflict, Invalid, NotAllowed, NotFound
 from registry import release as releases
 from registry import selectors
 from registry.errors import SameRelease
-from registry.models import Consumption, ModelVersion, VersionAuthor, VersionDataset
+from registry.models import Consumption, ModelVersion, VersionAuthor
 from registry.names import insist_tags, insist_text
+from registry.services import lineage
+from registry.services import links as version_links
 from registry.services.models import MAX_TEXT, lock
 from registry.signals import version_registered
 
 if TYPE_CHECKING:
     from accounts.callers import Caller
-    from registry.models import Dataset, RegisteredModel
+    from registry.models import RegisteredModel
     from registry.release import ReleaseInput
 
 MAX_METRICS = 200
@@ -43,14 +44,17 @@ def register(
     description: str = "",
     tags: Mapping[str, Any] | None = None,
     run_user: str = "",
+    semantic_version: str = "",
+    links: Sequence[Mapping[str, Any]] = (),
 ) -> ModelVersion:
     """Register the model's next version; its number follows the last one without a gap.
 
-    Datasets and components are named; what goes into the release is their digest, so that the
-    same name with other content is another release. Who calls, who answers for a service account,
-    ``run_user`` and the git authors become the version's authors.
+    Datasets, components and the parent are named; what goes into the release is their digest, so
+    that the same name with other content is another release. Who calls, who answers for a service
+    account, ``run_user``, the git authors and who uploaded the training data become its authors.
 
-    Raises: Invalid, NotFound (dataset or component), SameRelease, NotAllowed, Conflict (retired).
+    Raises: Invalid, NotFound (dataset or component), SameRelease, NotAllowed, Conflict (retired),
+        AlreadyExists (the semantic version).
     """
     caller.insist(Capability.MODEL_EDIT)
     if caller.user is None:
@@ -60,8 +64,8 @@ def register(
     model = lock(model)
     if model.retired_at is not None:
         raise Conflict(f"{model.name} is retired.", code="model_retired")
-    release, used = _resolve_datasets(release, model)
-    release = _resolve_components(release, model)
+    release, origins = lineage.resolve(release, model)
+    semantic_version = lineage.insist_free(model, semantic_version)
     content = releases.canonical(release)
     digest = releases.digest(content)
     same = model.versions.filter(release_digest=digest, deleted_at=None).first()
@@ -73,6 +77,9 @@ def register(
         workspace=model.workspace,
         model=model,
         number=model.next_version,
+        semantic_version=semantic_version,
+        derived_from=origins.parent,
+        derivation=origins.derivation,
         release=content,
         release_digest=digest,
         consumption=release.consumption,
@@ -90,12 +97,11 @@ def register(
     version.refresh_from_db(fields=["created_at"])
     model.next_version += 1
     model.save(update_fields=["next_version"])
-    VersionDataset.objects.bulk_create(
-        VersionDataset(version=version, dataset=dataset, use=use) for dataset, use in used
-    )
+    lineage.write(version, origins)
     authors = _add_authors(
         version, caller.user, run_user=run_user, git_authors=content["git_authors"]
     )
+    authors += VersionAuthor.objects.bulk_create(lineage.uploaders(version, origins.datasets))
     audit.record(
         Action.VERSION_REGISTERED,
         actor=caller.actor,
@@ -110,9 +116,13 @@ def register(
             "consumption": version.consumption,
             "authors": sorted({it.user.pid for it in authors if it.user is not None}),
             "unmapped_authors": sum(it.user is None for it in authors),
-            "datasets": sorted(f"{dataset.digest} {use}" for dataset, use in used),
+            "datasets": sorted(f"{dataset.digest} {use}" for dataset, use in origins.datasets),
+            "components": sorted(it.release_digest for it in origins.components),
+            "derived_from": content.get("derived_from"),
+            "semantic_version": semantic_version,
         },
     )
+    version_links.add_all(caller=caller, version=version, links=links)
     transaction.on_commit(
         partial(version_registered.send, ModelVersion, version=version, caller=caller), robust=True
     )
@@ -244,35 +254,6 @@ def _metrics(given: Mapping[str, float] | None) -> dict[str, float]:
             reason = f"{name}: a metric is a finite number."
             raise Invalid(reason, fields={"reported_metrics": [reason]})
     return metrics
-
-
-def _resolve_datasets(
-    release: ReleaseInput, model: RegisteredModel
-) -> tuple[ReleaseInput, list[tuple[Dataset, str]]]:
-    used = []
-    for given in release.datasets:
-        use = str(given.get("use") or VersionDataset.Use.TRAINING)
-        if use not in VersionDataset.Use.values:
-            reason = f"“{use[:50]}” is no use of a dataset: training, validation or reference."
-            raise Invalid(reason, fields={"datasets": [reason]})
-        name = str(given.get("name", ""))
-        used.append((selectors.get_dataset(model.workspace, name, field="datasets"), use))
-    named = [{"name": it.name, "use": use, "digest": it.digest} for it, use in used]
-    return replace(release, datasets=named), used
-
-
-def _resolve_components(release: ReleaseInput, model: RegisteredModel) -> ReleaseInput:
-    named = []
-    for given in release.components:
-        number = given.get("version")
-        if isinstance(number, bool) or not isinstance(number, int):
-            reason = "A component names a model and the number of its version."
-            raise Invalid(reason, fields={"components": [reason]})
-        part = selectors.get_version(model.workspace, str(given.get("model", "")), number)
-        named.append(
-            {"model": part.model.name, "version": part.number, "digest": part.release_digest}
-        )
-    return replace(release, components=named)
 
 
 def _add_authors(

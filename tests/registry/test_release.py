@@ -106,6 +106,7 @@ CHANGES = {
     "training": {"rows": 2},
     "datasets": [{"name": "d", "use": "validation", "digest": "c" * 64}],
     "components": [{"model": "m", "version": 2, "digest": "d" * 64}],
+    "derived_from": {"model": "m", "version": 1, "digest": "d" * 64, "derivation": "pruned"},
     "extra": {"calibration": "none"},
 }
 BASE = {
@@ -122,6 +123,7 @@ BASE = {
     "training": {"rows": 1},
     "datasets": [{"name": "d", "use": "training", "digest": "c" * 64}],
     "components": [{"model": "m", "version": 1, "digest": "d" * 64}],
+    "derived_from": None,
     "extra": {"calibration": "platt"},
 }
 
@@ -133,6 +135,14 @@ def test_every_part_counts(part):
 
 def test_every_part_is_tried_above():
     assert set(CHANGES) == set(ReleaseInput.__dataclass_fields__) == set(BASE)
+
+
+def test_a_release_without_a_parent_keeps_the_digest_it_always_had():
+    # Computed before releases knew of parents: what was signed then still names this content.
+    known = "sha256:11e29ef587d5ca97d06265117c28d8188bae95355d47b119054ae21b15a93ee3"
+
+    assert digest({key: it for key, it in BASE.items() if key != "derived_from"}) == known
+    assert digest(BASE) == known
 
 
 def test_no_threshold_is_not_a_threshold_of_zero():
