@@ -40,7 +40,7 @@ class TokenAuthentication(authentication.BaseAuthentication):
     """``Authorization: Bearer cs_…``; or Basic with the token as the password (mlflow, curl)."""
 
     def authenticate(self, request: Request) -> tuple[User | TokenBearer, ApiToken] | None:
-        if _in_address(request):
+        if in_address(request):
             raise exceptions.AuthenticationFailed(
                 "A token stands in the address, where proxies and logs keep it. Send it as "
                 "“Authorization: Bearer …”, and revoke this one.",
@@ -49,7 +49,7 @@ class TokenAuthentication(authentication.BaseAuthentication):
         header = request.META.get("HTTP_AUTHORIZATION", "")
         if not header:
             return None
-        token = tokens.authenticate(_credential(header))
+        token = tokens.authenticate(credential(header))
         if token is None:
             # One sentence for unknown, wrong, expired and revoked: a guesser learns nothing.
             raise exceptions.AuthenticationFailed(
@@ -73,12 +73,14 @@ class SessionAuthentication(authentication.SessionAuthentication):
         return user, None
 
 
-def _in_address(request: Request) -> bool:
+def in_address(request: Request | HttpRequest) -> bool:
+    """Whether something that looks like a token stands in the path or the query."""
     query = request.META.get("QUERY_STRING", "")
     return bool(_LOOKS_LIKE_A_TOKEN.search(query) or _LOOKS_LIKE_A_TOKEN.search(request.path))
 
 
-def _credential(header: str) -> str:
+def credential(header: str) -> str:
+    """The token in an ``Authorization`` header, Bearer or Basic; empty when there is none."""
     scheme, _, value = header.partition(" ")
     if scheme.lower() == "bearer":
         return value.strip()
@@ -97,7 +99,7 @@ def bearer_caller(request: HttpRequest) -> Any:
     For the few endpoints outside REST framework (metrics, gateway agents).
     """
     header = request.META.get("HTTP_AUTHORIZATION", "")
-    token = tokens.authenticate(_credential(header)) if header else None
+    token = tokens.authenticate(credential(header)) if header else None
     if token is None:
         return None
     caller = http.token_caller(request, token)

@@ -70,7 +70,7 @@ def create(
         user=user,
         service_account=service_account,
         key_id=key_id,
-        secret_sha256=_digest(secret),
+        secret_sha256=digest(secret),
         name=name.strip(),
         scopes=wanted,
         created_at=now,
@@ -122,21 +122,31 @@ def revoke_all(*, user: User, caller: Caller, workspace: Workspace | None = None
 
 def authenticate(raw: str) -> ApiToken | None:
     """The live token with this text, its holder fetched along; None for anything else."""
-    found = _FORMAT.fullmatch(raw)
-    if found is None or not _is_checksum(found[1], found[2], found[3]):
+    parts = parse(raw)
+    if parts is None:
         return None
+    key_id, secret = parts
     now = timezone.now()
     token = (
         ApiToken.objects.select_related("workspace", "user", "service_account__responsible")
-        .filter(key_id=found[1], revoked_at=None, expires_at__gt=now)
+        .filter(key_id=key_id, revoked_at=None, expires_at__gt=now)
         .first()
     )
-    if token is None or not hmac.compare_digest(bytes(token.secret_sha256), _digest(found[2])):
+    if token is None or not hmac.compare_digest(bytes(token.secret_sha256), digest(secret)):
         return None
     if not _is_holder_active(token):
         return None
-    _touch(token, now)
+    if touch(token.pk, last_used_at=token.last_used_at, now=now):
+        token.last_used_at = now
     return token
+
+
+def parse(raw: str) -> tuple[str, str] | None:
+    """Key id and secret of a text that is a token by its form and checksum, else None."""
+    found = _FORMAT.fullmatch(raw)
+    if found is None or not _is_checksum(found[1], found[2], found[3]):
+        return None
+    return found[1], found[2]
 
 
 def format_token(key_id: str, secret: str) -> str:
@@ -221,13 +231,13 @@ def _is_holder_active(token: ApiToken) -> bool:
     return token.user is not None and token.user.is_active
 
 
-def _touch(token: ApiToken, now: datetime) -> None:
-    """Note the use, at most once a minute, so that reading stays reading."""
-    if token.last_used_at is not None and now - token.last_used_at < USED_EVERY:
-        return
+def touch(pk: int, *, last_used_at: datetime | None, now: datetime) -> bool:
+    """Note the use, at most once a minute, so that reading stays reading; whether it was noted."""
+    if last_used_at is not None and now - last_used_at < USED_EVERY:
+        return False
     stale = Q(last_used_at=None) | Q(last_used_at__lte=now - USED_EVERY)
-    ApiToken.objects.filter(stale, pk=token.pk).update(last_used_at=now)
-    token.last_used_at = now
+    ApiToken.objects.filter(stale, pk=pk).update(last_used_at=now)
+    return True
 
 
 def _pid(user: User | None) -> str:
@@ -238,7 +248,7 @@ def _random(length: int, alphabet: str) -> str:
     return "".join(secrets.choice(alphabet) for _ in range(length))
 
 
-def _digest(secret: str) -> bytes:
+def digest(secret: str) -> bytes:
     return hashlib.sha256(secret.encode()).digest()
 
 

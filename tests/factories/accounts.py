@@ -90,7 +90,7 @@ def token(
         user=user,
         service_account=service_account,
         key_id=key_id,
-        secret_sha256=tokens._digest(secret),
+        secret_sha256=tokens.digest(secret),
         name=name,
         scopes=[scope.value for scope in Scope] if scopes is None else scopes,
         created_at=now,
