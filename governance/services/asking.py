@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
@@ -19,35 +20,37 @@ from registry.models import Dataset
 from serving import selectors as serving
 
 if TYPE_CHECKING:
-    from governance.models import PromotionRequest
     from registry.models import ModelVersion
 
 logger = logging.getLogger(__name__)
 
 
-def ask_missing(
-    promotion: PromotionRequest, subject: Subject, gathered: Gathered
-) -> list[Evidence]:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked for, and why the rest was not, by “kind on dataset”."""
+
+    evidence: list[Evidence] = field(default_factory=list)
+    refusals: dict[str, str] = field(default_factory=dict)
+
+
+def ask_missing(subject: Subject, gathered: Gathered) -> Asked:
     """Ask for what can be computed at an endpoint; what cannot is explained by its gate.
 
-    Evidence that failed is asked for again: the caller decided that it is worth another try. What
-    was refused is kept on the request, so that the gate can say why.
+    Evidence that failed is asked for again: the caller decided that it is worth another try. The
+    caller keeps what was refused, so that the gate can say why.
     """
-    caller = Caller.system("governance", promotion.workspace)
-    asked = []
-    refusals = {}
+    caller = Caller.system("governance", subject.version.model.workspace)
+    asked = Asked()
     for need in gathered.unmet:
         arguments = _arguments(need, subject)
         if arguments is None:
             continue
         try:
             with transaction.atomic():
-                asked.append(evidence_requests.ask(caller=caller, **arguments))
+                asked.evidence.append(evidence_requests.ask(caller=caller, **arguments))
         except DomainError as error:
-            logger.info("REQ-%s: %s was not asked for: %s", promotion.number, need, error.code)
-            refusals[str(need)] = error.message[:500]
-    promotion.refusals = refusals
-    promotion.save(update_fields=["refusals"])
+            logger.info("%s: %s was not asked for: %s", subject.version, need, error.code)
+            asked.refusals[str(need)] = error.message[:500]
     return asked
 
 

@@ -115,7 +115,7 @@ def open_request(
         },
         pii={"comment": promotion.comment},
     )
-    asking.ask_missing(promotion, subject, gathered)
+    _ask_missing(promotion, subject, gathered)
     _evaluate(promotion, actor=caller.actor)
     return promotion
 
@@ -136,7 +136,7 @@ def refresh_gates(
     if ask:
         live = registry.live_version(promotion.model, promotion.environment.name)
         subject = _subject(promotion, live)
-        asking.ask_missing(promotion, subject, facts.gather(subject))
+        _ask_missing(promotion, subject, facts.gather(subject))
     _evaluate(promotion, actor=actor)
     return promotion
 
@@ -247,6 +247,13 @@ def present_content(promotion: PromotionRequest) -> tuple[str, facts.Gathered]:
     gathered = facts.gather(_subject(promotion, live))
     _, keys = _authors(promotion)
     return _content(promotion, _digests(gathered), keys), gathered
+
+
+def _ask_missing(
+    promotion: PromotionRequest, subject: facts.Subject, gathered: facts.Gathered
+) -> None:
+    promotion.refusals = asking.ask_missing(subject, gathered).refusals
+    promotion.save(update_fields=["refusals"])
 
 
 def _insist_usable(version: ModelVersion) -> None:
