@@ -44,3 +44,14 @@ class DatasetTooLarge(TooLarge):
 
     code = "dataset_too_large"
     title = "The file is too large"
+
+
+class WebhookRefused(Invalid):
+    """This URL is not one that we call, whoever asks; ``host`` is what may be shown of it."""
+
+    code = "address_refused"
+    title = "This address is refused"
+
+    def __init__(self, message: str, *, host: str) -> None:
+        super().__init__(message, fields={"url": [message]})
+        self.host = host
