@@ -198,12 +198,14 @@ STATIC_ROOT = VAR_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 MEDIA_ROOT = VAR_DIR / "storage"
 STORAGES = {
-    "default": {
-        "BACKEND": "django.core.files.storage.FileSystemStorage",
-        "OPTIONS": {"location": MEDIA_ROOT},
-    },
+    "default": _env.storage_settings(ENV.storage_url, VAR_DIR),
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
+STORAGE_FLUSH = True  # a file that was acknowledged survives a power cut, not only a kill
+ARTIFACT_MAX_BYTES = ENV.artifact_max_bytes
+ARTIFACT_QUOTA_BYTES = ENV.artifact_quota_bytes  # for each workspace, with what is being uploaded
+ARTIFACT_PART_BYTES = 64 * 1024 * 1024
+ARTIFACT_UPLOAD_HOURS = 24  # without a new part, an upload is given up and its parts are removed
 
 CRISPY_ALLOWED_TEMPLATE_PACKS = "bootstrap5"
 CRISPY_TEMPLATE_PACK = "bootstrap5"
@@ -314,3 +316,12 @@ LOGGING: dict[str, Any] = {
 ROLLOUT_TICK_SECONDS = 1.0
 ROLLOUT_GATEWAY_TIMEOUT_SECONDS = 60.0
 ROLLOUT_SEAL_TIMEOUT_SECONDS = 10.0
+
+# What readers of a route may rely on; a route may say otherwise for itself.
+ROUTE_LEASE_SECONDS = 24 * 3600
+ROUTE_OFFLINE_SECONDS = 7 * 24 * 3600
+ROUTE_MAX_AGE_SECONDS = 30
+# A snapshot of an online learner is fetched into memory.
+SNAPSHOT_MAX_BYTES = 64 * 1024 * 1024
+SNAPSHOT_DEADLINE_SECONDS = 60.0
+FLEET_SILENT_DAYS = 7
