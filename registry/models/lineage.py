@@ -26,6 +26,10 @@ class VersionComponent(models.Model):
             models.CheckConstraint(
                 condition=~Q(version=models.F("component")), name="component_is_another"
             ),
+            # A version calls only what was there before it: so there can be no circle.
+            models.CheckConstraint(
+                condition=Q(component__lt=models.F("version")), name="component_is_older"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -114,6 +114,10 @@ class ModelVersion(models.Model):
                 | (Q(derived_from__isnull=False) & ~Q(derivation="")),
                 name="version_derivation_is_whole",
             ),
+            models.CheckConstraint(
+                condition=Q(derived_from=None) | Q(derived_from__lt=models.F("id")),
+                name="version_parent_is_older",
+            ),
         ]
         indexes = [
             models.Index(fields=["model", "release_digest"], name="version_release"),
