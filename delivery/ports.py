@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from delivery.models import Rollout
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """An approval as a reader of a route is told of it."""
+
+    label: str
+    url: str
+    valid_until: datetime
 
 
 class Authority(Protocol):
@@ -26,6 +37,10 @@ class Authority(Protocol):
         """Told in the closing transaction: ``succeeded``, ``rolled_back`` or ``failed``."""
         ...
 
+    def standing(self, reference: str) -> Standing | None:
+        """What is known of this approval; None when it names none."""
+        ...
+
 
 class _Nobody:
     def why_not(self, *, reference: str, release_digest: str, environment: str) -> str | None:
@@ -35,6 +50,9 @@ class _Nobody:
         return []
 
     def conclude(self, *, reference: str, outcome: str, rollout: Rollout) -> None:
+        return None
+
+    def standing(self, reference: str) -> Standing | None:
         return None
 
 

@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from django.conf import settings
 from django.utils import timezone
 
 from audit.actions import Action
@@ -13,6 +14,7 @@ from audit.actor import Actor
 from audit.models import Event
 from common.errors import DomainError
 from delivery.models import Rollout
+from delivery.ports import Standing
 from governance.models import PromotionRequest
 from governance.services import notices, promotions
 from registry.models import Environment
@@ -71,6 +73,14 @@ class ApprovalAuthority:
             return
         notices.tell_outcome(promotion)
 
+    def standing(self, reference: str) -> Standing | None:
+        """The request's name, page and validity."""
+        promotion = _promotion(reference)
+        if promotion is None:
+            return None
+        path = f"/w/{promotion.workspace.slug}/requests/{promotion.number}/"
+        return Standing(str(promotion), f"{settings.BASE_URL}{path}", promotion.valid_until)
+
 
 class ApprovalAliasGuard:
     """``registry.ports.AliasGuard``: what is live moves only by an approval or its rollout."""
@@ -113,6 +123,19 @@ class ApprovalAliasGuard:
         if promotion is None:
             return None
         return RequestRef(str(promotion), notices.url_of(promotion), str(promotion.status))
+
+    def goes_along(
+        self, *, model: RegisteredModel, name: str, version: ModelVersion | None, reference: str
+    ) -> Mapping[int, ModelVersion | None]:
+        """The components that are approved for the place and not live there; on the way back,
+        what went along by the same rollout."""
+        kind, _, uid = reference.partition(":")
+        if kind == "rollback":
+            rollout = _rollout(uid)
+            return {} if rollout is None else components.came_along(rollout)
+        if version is None:
+            return {}
+        return {it.model_id: it for it in components.going_along(version, alias=name)}
 
     def _by_promotion(
         self, reference: str, model: RegisteredModel, name: str, version: ModelVersion | None

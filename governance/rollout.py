@@ -9,29 +9,38 @@ from django.utils import timezone
 
 from accounts.roles import Capability
 from common.errors import DomainError, InvalidTransition
+from delivery.current import READ_CONSUMPTION
 from delivery.models import Rollout
 from delivery.plan import parse
 from delivery.services import rollouts
-from delivery.services.routes import route_for
+from delivery.services.routes import ensure, route_for
 from governance.services.promotions import lock
 
 if TYPE_CHECKING:
     from accounts.callers import Caller
     from governance.models import PromotionRequest
 
+#: Where no traffic is shared out, a plan has nothing to say.
+AT_ONCE = {"steps": [100]}
+
 
 def start(promotion: PromotionRequest, *, caller: Caller) -> Rollout:
     """Start the approved request's rollout, in the caller's transaction.
 
+    A version that reaches nobody by traffic is handed over: the route that its readers ask is
+    made where there is none, and no plan is needed.
+
     Raises: NotFound (no route), AlreadyExists (the route is busy), Conflict, Invalid.
     """
+    if _is_read(promotion):
+        ensure(model=promotion.model, environment=promotion.environment)
     rollout = rollouts.start(
         caller=caller,
         reference=promotion.reference,
         model=promotion.model,
         environment=promotion.environment,
         to_version=promotion.version,
-        plan=parse(promotion.plan),
+        plan=parse(promotion.plan or AT_ONCE),
     )
     promotion.rollout_uid = rollout.uid
     promotion.save(update_fields=["rollout_uid"])
@@ -57,6 +66,8 @@ def start_if_routed(promotion: PromotionRequest, *, caller: Caller) -> str:
 
 def why_not_started(promotion: PromotionRequest) -> str:
     """What is missing for a rollout to start by itself, as a sentence; empty when nothing is."""
+    if _is_read(promotion):
+        return ""
     if not promotion.plan:
         return "The policy has no rollout plan, so nothing starts by itself."
     if route_for(model=promotion.model, environment=promotion.environment) is None:
@@ -65,6 +76,14 @@ def why_not_started(promotion: PromotionRequest) -> str:
             "starts by itself."
         )
     return ""
+
+
+def _is_read(promotion: PromotionRequest) -> bool:
+    """Whether its consumers ask what is current, and no gateway stands in between."""
+    present = route_for(model=promotion.model, environment=promotion.environment)
+    if present is not None:
+        return present.is_read
+    return promotion.version.consumption in READ_CONSUMPTION
 
 
 def find(promotion: PromotionRequest) -> Rollout | None:
@@ -87,6 +106,6 @@ def start_later(promotion: PromotionRequest, *, caller: Caller) -> Rollout:
     promotion = lock(promotion)
     if promotion.status != promotion.Status.APPROVED or promotion.is_lapsed(timezone.now()):
         raise InvalidTransition(f"{promotion} has no standing approval.")
-    if not promotion.plan:
+    if not promotion.plan and not _is_read(promotion):
         raise InvalidTransition("The policy has no rollout plan.")
     return start(promotion, caller=caller)

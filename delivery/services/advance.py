@@ -18,13 +18,13 @@ from django.utils import timezone
 
 from audit.actions import Action
 from audit.errors import NotSealed
-from audit.services.record import record
 from audit.services.seal import wait_sealed
 from common.errors import DomainError
 from delivery import plan as plans
 from delivery.models import Gateway, Rollout, RolloutStep, RouteTarget
 from delivery.ports import authority
-from delivery.services import closing, measure, rollouts, routes
+from delivery.services import closing, handover, measure, rollouts, routes
+from delivery.services.steps import record_step
 from jobs.errors import NeedsOperator
 from jobs.registry import Continue, Done
 from serving import selectors as serving
@@ -49,7 +49,7 @@ def advance(job: Job, claim: Claim) -> Done | Continue:
     """
     uid = job.payload["rollout"]
     while True:
-        rollout = Rollout.objects.select_related("workspace").get(uid=uid)
+        rollout = Rollout.objects.select_related("workspace", "route").get(uid=uid)
         caller = claim.caller("delivery")
         if rollout.state == State.QUEUED and not rollout.abort_requested:
             preflight(rollout, claim, caller)
@@ -73,7 +73,9 @@ def progress(rollout: Rollout) -> tuple[float, str]:
     """How far, 0 to 1, and a sentence for the bar."""
     steps = list(rollout.steps.all())
     done = 0.0
-    sentence = "Checking approval, seal and endpoint."
+    sentence = "Checking approval and seal."
+    if not rollout.route.is_read:
+        sentence = "Checking approval, seal and endpoint."
     for step in steps:
         if step.state == Step.PASSED:
             done += 1
@@ -96,6 +98,8 @@ def preflight(rollout: Rollout, claim: Claim, caller: Caller) -> None:
         checkpoint = _sealed(authority().approval_events(rollout.reference), claim)
     except NotSealed as error:
         return _fail_early(rollout, claim, caller, f"The approval is not sealed: {error}")
+    if rollout.route.is_read:
+        return handover.begin(rollout, checkpoint, claim)
     endpoint = serving.endpoint_for(rollout.to_version)
     if endpoint is None:
         return _fail_early(rollout, claim, caller, "The version has no endpoint.")
@@ -172,6 +176,8 @@ def tick(rollout_id: int, claim: Claim, caller: Caller) -> None:
             rollout.save(update_fields=["state", "pause_requested"])
         elif step is None:
             closing.succeed(rollout, caller=caller)
+        elif step.state == Step.WAITING and rollout.route.is_read:
+            handover.hand_over(rollout, step, caller)
         elif step.state == Step.WAITING:
             _begin_step(rollout, step, caller)
         elif step.state == Step.SETTING:
@@ -220,7 +226,7 @@ def _begin_step(rollout: Rollout, step: RolloutStep, caller: Caller) -> None:
 
 
 def _await_gateway(rollout: Rollout, step: RolloutStep, caller: Caller) -> None:
-    gateway = Gateway.objects.get(pk=rollout.route.gateway_id)
+    gateway = _gateway(rollout)
     revision = step.revision or 0
     if gateway.applied_revision >= revision:
         candidate, stable = _targets(rollout)
@@ -244,7 +250,7 @@ def _await_gateway(rollout: Rollout, step: RolloutStep, caller: Caller) -> None:
 
 
 def _look(rollout: Rollout, step: RolloutStep, caller: Caller) -> None:
-    gateway = Gateway.objects.get(pk=rollout.route.gateway_id)
+    gateway = _gateway(rollout)
     limits = plans.parse(rollout.plan).limits
     candidate, stable = _targets(rollout)
     evidence = measure.Evidence.load(rollout.workings.get("evidence", {}))
@@ -282,7 +288,9 @@ def _return(rollout: Rollout, caller: Caller) -> None:
         _go_back(rollout, caller)
         return
     reason = rollout.abort_reason or rollout.reason or "Aborted."
-    if rollout.steps.exclude(state=Step.WAITING).exists():
+    if rollout.route.is_read:
+        handover.take_back(rollout, caller, reason)
+    elif rollout.steps.exclude(state=Step.WAITING).exists():
         _begin_return(rollout, caller, reason)
     else:
         closing.close(rollout, State.FAILED, caller=caller, reason=reason)
@@ -305,7 +313,7 @@ def _go_back(rollout: Rollout, caller: Caller) -> None:
     """When the gateway has the old weights and no answer comes any more, it is over."""
     back = rollout.workings["back"]
     candidate, _ = _targets(rollout)
-    gateway = Gateway.objects.get(pk=rollout.route.gateway_id)
+    gateway = _gateway(rollout)
     is_applied = gateway.applied_revision >= back["revision"]
     if is_applied:
         # Sticky or late traffic must be seen to have stopped, not assumed (SERVING 3).
@@ -331,6 +339,11 @@ def _go_back(rollout: Rollout, caller: Caller) -> None:
         closing.needs_operator(rollout, caller=caller, reason=reason)
 
 
+def _gateway(rollout: Rollout) -> Gateway:
+    """The gateway's row as it is now; only routes with one get here."""
+    return Gateway.objects.get(pk=rollout.route.gateway_id or 0)
+
+
 def _targets(rollout: Rollout) -> tuple[RouteTarget, RouteTarget | None]:
     """The new version's target and the live version's, if there is one, as preflight chose them."""
     wanted = (rollout.workings["candidate"], rollout.workings["stable"])
@@ -350,26 +363,3 @@ def _pause(rollout: Rollout, caller: Caller, reason: str) -> None:
 
 def _seconds_since(moment: datetime | None) -> float:
     return (timezone.now() - moment).total_seconds() if moment else 0.0
-
-
-def record_step(
-    action: Action,
-    rollout: Rollout,
-    step: RolloutStep | None,
-    caller: Caller,
-    *,
-    reason: str = "",
-    **details: object,
-) -> None:
-    """An event about one step of a rollout. A reason may be a person's words: erasable."""
-    about = {} if step is None else {"step": step.index + 1, "weight": step.weight}
-    record(
-        action,
-        actor=caller.actor,
-        object_type="rollout",
-        object_id=str(rollout.uid),
-        object_name=f"{rollout.route.model.name} {rollout.to_version.number}",
-        object_digest=rollout.release_digest,
-        details={"route": rollout.route.name, **about, **details},
-        pii={"reason": reason[:1000]} if reason else None,
-    )

@@ -91,6 +91,8 @@ def _look_at(route_id: int) -> str:
 
 def _why_not_in_step(route: Route) -> str:
     """A sentence, or nothing when gateway and registry agree."""
+    if route.gateway is None:
+        return ""  # readers are told what the registry says: there is no second account of it
     live = registry.live_version(route.model, route.environment.name)
     targets = RouteTarget.objects.filter(route=route, weight__gt=0).select_related("version")
     serves = {target.version_id: target for target in targets}

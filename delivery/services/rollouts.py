@@ -12,6 +12,7 @@ from audit.actions import Action
 from audit.services.record import record
 from common.errors import AlreadyExists, Conflict, InvalidTransition, NotFound
 from delivery.models import Rollout, RolloutStep
+from delivery.services import recalls
 from delivery.services.routes import route_for
 from jobs.services.enqueue import enqueue
 from registry import selectors as registry
@@ -46,7 +47,7 @@ def start(
 
     Raises:
         NotFound: the model has no route in that environment.
-        Conflict: that version is live there already.
+        Conflict: that version is live there already, or it is called back.
         AlreadyExists: another rollout holds the route, or the approval was used.
     """
     route = route_for(model=model, environment=environment)
@@ -54,7 +55,7 @@ def start(
         raise NotFound(
             f"{model.name} has no route in {environment.name}: create one first.", code="no_route"
         )
-    type(route).objects.select_for_update().get(pk=route.pk)
+    route = type(route).objects.select_for_update(of=("self",)).get(pk=route.pk)
     busy = Rollout.objects.filter(route=route, state__in=Rollout.UNFINISHED).first()
     if busy is not None:
         raise AlreadyExists(
@@ -68,6 +69,13 @@ def start(
             f"This approval is used: its rollout is {used.get_state_display().lower()}.",
             code="approval_used",
         )
+    if route.held_version_id is not None:
+        raise Conflict(
+            "The version before has not reached every ring yet: open them, or roll it back.",
+            code="rings_closed",
+        )
+    if refusal := recalls.why_not(to_version):
+        raise Conflict(refusal, code="recalled")
     live = registry.live_version(model, environment.name)
     if live == to_version:
         raise Conflict(f"Version {to_version.number} is live already.", code="already_live")
@@ -83,15 +91,17 @@ def start(
         started_by_label=caller.label[:200],
     )
     # With nothing live there is nobody to compare with: a first release goes to 100 % at once.
-    steps = plan.steps if live is not None else plan.steps[-1:]
+    # Without traffic there are no shares of it: one step, the handing over.
+    compares = live is not None and not route.is_read
+    steps = plan.steps if compares else plan.steps[-1:]
     RolloutStep.objects.bulk_create(
         RolloutStep(
             rollout=rollout,
             index=index,
             weight=step.weight,
             # Without a live version nobody calls yet: waiting for answers would wait for ever.
-            min_answers=max(1, step.min_answers) if live is not None else 0,
-            min_seconds=step.min_seconds,
+            min_answers=max(1, step.min_answers) if compares else 0,
+            min_seconds=0 if route.is_read else step.min_seconds,
             max_seconds=step.max_seconds,
         )
         for index, step in enumerate(steps)

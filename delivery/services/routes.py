@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import chain, count
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from django.db import transaction
+from django.utils.text import slugify
 
+from accounts.callers import Caller
 from accounts.roles import Capability
 from audit.actions import Action
 from audit.services.record import record
@@ -14,9 +17,10 @@ from common.errors import AlreadyExists, Conflict
 from delivery.models import Gateway, Route, RouteTarget
 from delivery.services import gateways
 from outbound.services.destinations import check_url
+from registry import selectors as registry
+from registry.services.models import lock as lock_model
 
 if TYPE_CHECKING:
-    from accounts.callers import Caller
     from registry.models import Environment, ModelVersion, RegisteredModel
     from serving.models import Endpoint
 
@@ -26,12 +30,17 @@ def create(
     *,
     caller: Caller,
     name: str,
-    gateway: Gateway,
+    gateway: Gateway | None,
     environment: Environment,
     model: RegisteredModel,
     timeout_ms: int = 10_000,
+    lease_seconds: int | None = None,
+    offline_seconds: int | None = None,
 ) -> Route:
-    """A name that callers use for whatever version of ``model`` is live in ``environment``.
+    """A name for whatever version of ``model`` is live in ``environment``.
+
+    Without a gateway nothing is sent anywhere: jobs, tables, streams and devices ask it which
+    version is current.
 
     Raises: NotAllowed, AlreadyExists.
     """
@@ -51,18 +60,64 @@ def create(
         model=model,
         environment=environment,
         timeout_ms=timeout_ms,
+        lease_seconds=lease_seconds,
+        offline_seconds=offline_seconds,
     )
     route.save(force_insert=True)
-    gateways.bump(gateway.pk)
+    if gateway is not None:
+        gateways.bump(gateway.pk)
     record(
         Action.ROUTE_CREATED,
         actor=caller.actor,
         object_type="route",
         object_id=str(route.uid),
         object_name=name,
-        after={"gateway": gateway.name, "model": model.name, "environment": environment.name},
+        after={
+            "gateway": gateway.name if gateway is not None else None,
+            "model": model.name,
+            "environment": environment.name,
+        },
     )
     return route
+
+
+@transaction.atomic
+def ensure(*, model: RegisteredModel, environment: Environment) -> Route:
+    """The model's route there; one without a gateway is made where there is none.
+
+    For a version that reaches nobody by traffic: its consumers need a name to ask for all the
+    same. Made by the house, because an approval asked for it.
+    """
+    present = route_for(model=model, environment=environment)
+    if present is not None:
+        return present
+    # Two approvals at once must not make two names; the second then finds the first's.
+    lock_model(model)
+    present = route_for(model=model, environment=environment)
+    if present is not None:
+        return present
+    return create(
+        caller=Caller.system("delivery", model.workspace),
+        name=_free_name(model, environment),
+        gateway=None,
+        environment=environment,
+        model=model,
+    )
+
+
+def _free_name(model: RegisteredModel, environment: Environment) -> str:
+    """The model's name as it stands in a URL; the last environment needs no word of its own."""
+    last = registry.environments(model.workspace).last()
+    stem = slugify(model.name)[:40].strip("-_").replace("_", "-") or f"model-{model.pk}"
+    if last is None or last.pk != environment.pk:
+        stem = f"{stem}-{slugify(environment.name)[:15]}".strip("-_").replace("_", "-")
+    taken = set(
+        Route.objects.filter(workspace=model.workspace_id, name__startswith=stem).values_list(
+            "name", flat=True
+        )
+    )
+    numbered = (f"{stem}-{number}" for number in count(2))
+    return next(name for name in chain([stem], numbered) if name not in taken)
 
 
 def route_for(*, model: RegisteredModel, environment: Environment) -> Route | None:
@@ -111,6 +166,8 @@ def set_weights(*, route: Route, weights: dict[int, int]) -> int:
 
     Call it in the transaction that records why. Returns the gateway revision that carries it.
     """
+    if route.gateway_id is None:
+        raise ValueError(f"{route} has no gateway, so it has no weights")
     for target in RouteTarget.objects.select_for_update().filter(route=route).order_by("pk"):
         weight = weights.get(target.pk, 0)
         if target.weight != weight:

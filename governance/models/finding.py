@@ -26,6 +26,7 @@ class Finding(models.Model):
         PERSON = "person", "A person"
         ALERT = "alert", "An alert"
         ROLLOUT = "rollout", "A rollout"
+        RECEIPT = "receipt", "A batch receipt"
 
     uid = models.UUIDField(unique=True, default=uuid7, editable=False)
     workspace = models.ForeignKey("accounts.Workspace", models.PROTECT, related_name="findings")

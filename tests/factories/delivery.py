@@ -12,6 +12,7 @@ from audit.actions import Action
 from audit.actor import Actor
 from audit.services.record import record
 from delivery.models import Gateway, Rollout, Route, RouteTarget
+from delivery.ports import Standing
 from registry.models import Alias, Environment
 from tests.factories.registry import (
     EnvironmentFactory,
@@ -92,6 +93,7 @@ class FakeAuthority:
     events: list[int] = field(default_factory=list)
     concluded: list[str] = field(default_factory=list)
     asked: int = 0
+    stands: Standing | None = None
 
     def why_not(self, *, reference: str, release_digest: str, environment: str) -> str | None:
         self.asked += 1
@@ -102,6 +104,9 @@ class FakeAuthority:
 
     def conclude(self, *, reference: str, outcome: str, rollout: Rollout) -> None:
         self.concluded.append(outcome)
+
+    def standing(self, reference: str) -> Standing | None:
+        return self.stands
 
 
 @dataclass
@@ -114,6 +119,9 @@ class FakeGuard:
         if not reference.startswith(("rollout:", "rollback:")):
             return "not by a rollout"
         return self.refusal
+
+    def goes_along(self, **_: Any) -> dict[int, Any]:
+        return {}
 
 
 def an_approval(workspace: Any) -> int:
