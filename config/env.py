@@ -44,6 +44,8 @@ class Env:
     redis_url: str = field(repr=False)  # as redis-py reads it
     email_url: str = field(repr=False)
     storage_url: str = field(repr=False)
+    artifact_max_bytes: int
+    artifact_quota_bytes: int
     secret_key: str = field(repr=False)
     allowed_hosts: list[str]
     base_url: str
@@ -89,6 +91,8 @@ def load(environ: Mapping[str, str] | None = None) -> Env:
         redis_url=_checked_redis(source.need("REDIS_URL")),
         email_url=source.need("EMAIL_URL"),
         storage_url=source.get("STORAGE_URL"),
+        artifact_max_bytes=source.bytes("ARTIFACT_MAX_BYTES", 5 * 1024**3),
+        artifact_quota_bytes=source.bytes("ARTIFACT_QUOTA_BYTES", 200 * 1024**3),
         secret_key=source.need("SECRET_KEY"),
         allowed_hosts=_words(source.need("ALLOWED_HOSTS")),
         base_url=source.need("BASE_URL").rstrip("/"),
@@ -155,6 +159,53 @@ def email_settings(url: str) -> tuple[str, dict[str, Any]]:
     }
 
 
+def storage_settings(url: str, var_dir: Path) -> dict[str, Any]:
+    """The default entry of Django's STORAGES.
+
+    ``file:///folder`` (``VAR_DIR/storage`` when empty), or
+    ``s3://KEY:SECRET@host:port/bucket/folder?region=…&tls=0&addressing=virtual``. Without a host it
+    is Amazon's own; without a key, botocore looks where it always does (environment, instance).
+
+    Raises:
+        ImproperlyConfigured: another scheme, or no bucket.
+    """
+    parts = urlsplit(url)
+    if parts.scheme in {"", "file"}:
+        if parts.netloc or (url and not parts.path.startswith("/")):
+            raise ImproperlyConfigured("STORAGE_URL should be file:///folder with three slashes")
+        location = Path(unquote(parts.path)) if url else var_dir / "storage"
+        return {"BACKEND": "common.storage.FileStorage", "OPTIONS": {"location": location}}
+    if parts.scheme != "s3":
+        raise ImproperlyConfigured("STORAGE_URL should begin with file:// or s3://")
+    bucket, _, folder = unquote(parts.path).strip("/").partition("/")
+    query = dict(parse_qsl(parts.query))
+    unknown = sorted(set(query) - {"region", "tls", "addressing"})
+    try:
+        port = parts.port
+    except ValueError:
+        raise ImproperlyConfigured("STORAGE_URL: the port should be a number") from None
+    if not bucket or unknown:
+        raise ImproperlyConfigured(
+            f"STORAGE_URL does not know {unknown[0]}"
+            if unknown
+            else "STORAGE_URL names no bucket: s3://KEY:SECRET@host:port/bucket"
+        )
+    options: dict[str, Any] = {
+        "bucket_name": bucket,
+        "location": folder,
+        "region_name": query.get("region"),
+        "addressing_style": query.get("addressing", "path"),
+    }
+    if parts.username:
+        options["access_key"] = unquote(parts.username)
+        options["secret_key"] = unquote(parts.password or "")
+    if parts.hostname:
+        scheme = "http" if query.get("tls") in {"0", "false"} else "https"
+        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+        options["endpoint_url"] = f"{scheme}://{host}" + (f":{port}" if port else "")
+    return {"BACKEND": "common.bucket.BucketStorage", "OPTIONS": options}
+
+
 # Where values come from
 
 
@@ -183,6 +234,14 @@ class _Source:
 
     def flag(self, name: str) -> bool:
         return self.get(name, "0").lower() in {"1", "true", "yes", "on"}
+
+    def bytes(self, name: str, default: int) -> int:
+        text = self.get(name)
+        if not text:
+            return default
+        if not text.isdecimal() or int(text) <= 0:
+            raise ImproperlyConfigured(f"{name} should be a number of bytes, not {text!r}")
+        return int(text)
 
     def database_url(self) -> str | None:
         name = DATABASE_VARIABLES[self.role]

@@ -7,6 +7,7 @@ STORAGES["staticfiles"] = {  # noqa: F405
     "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
 }
 WHITENOISE_USE_FINDERS = True
+STORAGE_FLUSH = False
 JOB_LEASE_SECONDS = 2.0
 JOB_DISPATCH_SECONDS = 0.5
 JOB_RETRY_SECONDS = 0.2

@@ -11,6 +11,7 @@ STORAGES["staticfiles"] = {  # noqa: F405
 }
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 DATABASES["default"]["ENGINE"] = "tests.engine"  # noqa: F405
+STORAGE_FLUSH = False
 JOB_LEASE_SECONDS = 2.0
 JOB_DISPATCH_SECONDS = 0.5
 JOB_RETRY_SECONDS = 0.2
