@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
+from django.db.models.functions import Now
 
 from accounts.models import User
 from accounts.roles import Capability
@@ -17,11 +18,11 @@ from common.errors import Conflict, Invalid, NotAllowed, NotFound
 from registry import release as releases
 from registry import selectors
 from registry.errors import SameRelease
-from registry.models import Consumption, ModelVersion, VersionAuthor
+from registry.models import Consumption, Kind, ModelVersion, Status, VersionAuthor
 from registry.names import insist_tags, insist_text
-from registry.services import lineage
+from registry.services import deliveries, lineage
 from registry.services import links as version_links
-from registry.services.models import MAX_TEXT, lock
+from registry.services.models import MAX_TEXT, take_number
 from registry.signals import version_registered
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ MAX_COLUMNS = 2000
 def register(
     *,
     caller: Caller,
-    model: RegisteredModel,
+    model: RegisteredModel | str,
     release: ReleaseInput,
     reported_metrics: Mapping[str, float] | None = None,
     description: str = "",
@@ -46,8 +47,17 @@ def register(
     run_user: str = "",
     semantic_version: str = "",
     links: Sequence[Mapping[str, Any]] = (),
+    run_link: str = "",
+    logged_model_id: str = "",
+    copied_from: ModelVersion | None = None,
+    again: bool = False,
 ) -> ModelVersion:
     """Register the model's next version; its number follows the last one without a gap.
+
+    The model may be given by its name, which saves a query. ``again`` allows the very release of
+    another version, as MLflow does; ``copied_from`` makes that version's authors this one's too,
+    so that no copy can be signed by who shaped the original. Where the model is gated at
+    registration the version is pending until ``status.settle``.
 
     Datasets, components and the parent are named; what goes into the release is their digest, so
     that the same name with other content is another release. Who calls, who answers for a service
@@ -61,22 +71,25 @@ def register(
         raise NotAllowed("A version is registered by a person, or for one who answers for it.")
     _insist_sane(release)
     metrics = _metrics(reported_metrics)
-    model = lock(model)
+    beside = {
+        "description": insist_text(description, field="description", most=MAX_TEXT),
+        "tags": insist_tags(tags),
+        "run_link": insist_text(run_link, field="run_link", most=1000),
+        "logged_model_id": insist_text(logged_model_id, field="model_id", most=255),
+    }
+    model, number = take_number(caller.workspace, model)
     if model.retired_at is not None:
         raise Conflict(f"{model.name} is retired.", code="model_retired")
     release, origins = lineage.resolve(release, model)
     semantic_version = lineage.insist_free(model, semantic_version)
     content = releases.canonical(release)
     digest = releases.digest(content)
-    same = model.versions.filter(release_digest=digest, deleted_at=None).first()
-    if same is not None:
-        raise SameRelease(
-            f"Version {same.number} of {model.name} is exactly this release.", version=same.number
-        )
+    if not again:
+        _insist_new(model, digest)
     version = ModelVersion.objects.create(
-        workspace=model.workspace,
+        workspace=caller.workspace,
         model=model,
-        number=model.next_version,
+        number=number,
         semantic_version=semantic_version,
         derived_from=origins.parent,
         derivation=origins.derivation,
@@ -89,18 +102,17 @@ def register(
         decision_threshold=release.decision_threshold,
         signature=content["signature"],
         reported_metrics=metrics,
-        description=insist_text(description, field="description", most=MAX_TEXT),
-        tags=insist_tags(tags),
+        status=Status.PENDING if model.gated_at_registration else Status.READY,
         created_by=caller.user,
         created_through=caller.service_account,
+        **beside,
     )
-    version.refresh_from_db(fields=["created_at"])
-    model.next_version += 1
-    model.save(update_fields=["next_version"])
     lineage.write(version, origins)
     authors = _add_authors(
         version, caller.user, run_user=run_user, git_authors=content["git_authors"]
     )
+    if copied_from is not None:
+        authors += _authors_of(copied_from, version, authors)
     authors += VersionAuthor.objects.bulk_create(lineage.uploaders(version, origins.datasets))
     audit.record(
         Action.VERSION_REGISTERED,
@@ -120,7 +132,19 @@ def register(
             "components": sorted(it.release_digest for it in origins.components),
             "derived_from": content.get("derived_from"),
             "semantic_version": semantic_version,
+            "status": str(version.status),
+            "copied_from": copied_from.release_digest if copied_from is not None else None,
         },
+    )
+    deliveries.version_created(
+        workspace=caller.workspace,
+        name=model.name,
+        number=number,
+        source=version.source,
+        run_id=version.run_id,
+        tags=version.tags,
+        description=version.description,
+        is_prompt=model.kind == Kind.PROMPT,
     )
     version_links.add_all(caller=caller, version=version, links=links)
     transaction.on_commit(
@@ -154,7 +178,9 @@ def annotate(
         version.description = insist_text(description, field="description", most=MAX_TEXT)
     if tags is not None:
         version.tags = insist_tags(tags)
-    version.save(update_fields=["description", "tags"])
+    version.updated_at = Now()
+    version.save(update_fields=["description", "tags", "updated_at"])
+    version.refresh_from_db(fields=["updated_at"])
     audit.record(
         Action.VERSION_TAGGED,
         actor=caller.actor,
@@ -207,6 +233,26 @@ def map_author(
         pii={"identity": identity},
     )
     return open_ones[0]
+
+
+def _insist_new(model: RegisteredModel, digest: str) -> None:
+    same = model.versions.filter(release_digest=digest, deleted_at=None).first()
+    if same is not None:
+        raise SameRelease(
+            f"Version {same.number} of {model.name} is exactly this release.", version=same.number
+        )
+
+
+def _authors_of(
+    original: ModelVersion, version: ModelVersion, present: Sequence[VersionAuthor]
+) -> list[VersionAuthor]:
+    """Everybody who shaped the original, under the role they have there."""
+    known = {(it.role, it.identity) for it in present}
+    return VersionAuthor.objects.bulk_create(
+        VersionAuthor(version=version, role=it.role, identity=it.identity, user=it.user)
+        for it in original.authors.select_related("user").order_by("pk")
+        if (it.role, it.identity) not in known
+    )
 
 
 def _insist_sane(release: ReleaseInput) -> None:
