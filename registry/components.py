@@ -46,14 +46,6 @@ def standing(alias: str, models: Collection[int]) -> dict[int, ModelVersion]:
     return {it.model_id: it.version for it in rows.select_related("version__model")}
 
 
-def parents_live(part: ModelVersion, alias: str) -> list[ModelVersion]:
-    """The live versions that call exactly this one, by name."""
-    rows = Alias.objects.filter(
-        name=alias, ended_at=None, version__component_rows__component=part
-    ).select_related("version__model")
-    return [it.version for it in rows.order_by("model__name")]
-
-
 def models_touched(version: ModelVersion | None, present: ModelVersion | None) -> set[int]:
     """Models whose aliases a move from ``present`` to ``version`` may ask about or take along."""
     ends = [it for it in (version, present) if it is not None]
@@ -69,47 +61,62 @@ def why_not_stand(
         moves: where it shall stand by the model's primary key; None takes it off. All move
             together, every other model stays.
     """
-    new = [it for it in moves.values() if it is not None]
-    rows = list(
-        VersionComponent.objects.filter(version__in=[it.pk for it in new]).select_related(
-            "version__model", "component__model"
+    missing = first_missing(alias=alias, moves=moves)
+    if missing is not None:
+        version, part, there = missing
+        is_live = "nothing of it" if there is None else f"version {there.number}"
+        return (
+            f"{version} calls {part}, and of {part.model.name} {is_live} is live there: they go "
+            "together or not at all."
         )
+    for parent, part in dependants(workspace=workspace, alias=alias, moves=moves):
+        return (
+            f"{parent} is live there and depends on exactly {part}: it goes only together with a "
+            f"version of {parent.model.name} that does not."
+        )
+    return None
+
+
+def first_missing(
+    *, alias: str, moves: Mapping[int, ModelVersion | None]
+) -> tuple[ModelVersion, ModelVersion, ModelVersion | None] | None:
+    """One of the moved versions, what it calls that would not be live, and what would be."""
+    new = [it.pk for it in moves.values() if it is not None]
+    rows = list(
+        VersionComponent.objects.filter(version__in=new)
+        .select_related("version__model", "component__model")
+        .order_by("component__model__name")
     )
-    now = standing(alias, {row.component.model_id for row in rows} | set(moves))
-    after: dict[int, ModelVersion | None] = {**now, **moves}
-    for row in sorted(rows, key=lambda it: it.component.model.name):
+    if not rows:
+        return None
+    after: dict[int, ModelVersion | None] = {
+        **standing(alias, {row.component.model_id for row in rows}),
+        **moves,
+    }
+    for row in rows:
         there = after.get(row.component.model_id)
         if there is None or there.pk != row.component_id:
-            is_live = "nothing of it" if there is None else f"version {there.number}"
-            return (
-                f"{row.version} calls {row.component}, and of {row.component.model.name} "
-                f"{is_live} is live there: they go together or not at all."
-            )
-    left = [
-        it for key, it in now.items() if key in moves and (after[key] is None or after[key] != it)
-    ]
-    dependants = (
-        Alias.objects.filter(
-            model__workspace=workspace,
-            name=alias,
-            ended_at=None,
-            version__component_rows__component__in=[it.pk for it in left],
+            return row.version, row.component, there
+    return None
+
+
+def dependants(
+    *, workspace: Workspace, alias: str, moves: Mapping[int, ModelVersion | None]
+) -> list[tuple[ModelVersion, ModelVersion]]:
+    """Live versions of models that stay, each with the version it calls and that would leave."""
+    now = standing(alias, set(moves))
+    left = [it for key, it in now.items() if moves[key] != it]
+    if not left:
+        return []
+    rows = (
+        VersionComponent.objects.filter(
+            component__in=[it.pk for it in left],
+            version__workspace=workspace,
+            version__aliases__name=alias,
+            version__aliases__ended_at=None,
         )
-        .exclude(model__in=list(moves))
-        .select_related("version__model")
-        .order_by("model__name")
-        .first()
-        if left
-        else None
+        .exclude(version__model__in=list(moves))
+        .select_related("version__model", "component__model")
+        .order_by("version__model__name")
     )
-    if dependants is None:
-        return None
-    part = next(
-        it
-        for it in left
-        if VersionComponent.objects.filter(version=dependants.version_id, component=it).exists()
-    )
-    return (
-        f"{dependants.version} is live there and depends on exactly {part}: it goes only together "
-        f"with a version of {dependants.model.name} that does not."
-    )
+    return [(row.version, row.component) for row in rows]

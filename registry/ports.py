@@ -30,6 +30,14 @@ class AliasGuard(Protocol):
     ) -> str | None:
         """A sentence that says why not, or None when it may. Called with the model locked."""
 
+    def goes_along(
+        self, *, model: RegisteredModel, name: str, version: ModelVersion | None, reference: str
+    ) -> Mapping[int, ModelVersion | None]:
+        """What the same reference moves in the same transaction, by the model's primary key.
+
+        The components that are approved and not live yet, or on the way back what went along.
+        """
+
     def request_for(
         self, *, caller: Caller, model: RegisteredModel, name: str, version: ModelVersion
     ) -> RequestRef | None:

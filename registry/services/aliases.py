@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import connection, transaction
 
 from accounts.roles import Capability
 from audit.actions import Action
 from audit.services import record as audit
-from common.errors import Invalid, NotFound
-from registry import selectors
+from common.errors import Conflict, Invalid, NotFound
+from registry import components, selectors
 from registry.errors import ProtectedAlias
-from registry.models import Alias
+from registry.models import Alias, RegisteredModel
 from registry.names import insist_alias
 from registry.ports import alias_guard
 from registry.services.models import lock
@@ -24,7 +24,7 @@ from registry.signals import alias_moved
 
 if TYPE_CHECKING:
     from accounts.callers import Caller
-    from registry.models import ModelVersion, RegisteredModel
+    from registry.models import ModelVersion
 
 
 @transaction.atomic
@@ -40,21 +40,51 @@ def move(
 
     The alias of an environment moves only when the registered guard knows ``reference`` (an
     approved promotion or its rollout) and allows exactly this; without a guard it never moves.
+    What the guard says goes along (components that are approved too) moves in the same
+    transaction, or nothing moves at all.
     Standing there already changes nothing and records nothing.
 
     Raises: ProtectedAlias, Invalid, NotFound (nothing to remove), NotAllowed.
     """
     caller.insist(Capability.MODEL_EDIT)
     insist_alias(name)
-    model = lock(model)
+    if name not in selectors.protected_aliases(model.workspace):
+        return _stand(caller, lock(model), name, _insist_own(version, model), reference)
+    present = components.standing(name, [model.pk]).get(model.pk)
+    locked = _lock_all(components.models_touched(version, present) | {model.pk})
+    model = locked[model.pk]
+    _insist_own(version, model)
+    along = _insist_guard_allows(
+        caller=caller, model=model, name=name, version=version, reference=reference
+    )
+    if not along.keys() <= locked.keys():
+        raise Conflict("What goes along with it changed meanwhile: try again.", code="moved_on")
+    refusal = components.why_not_stand(
+        workspace=model.workspace, alias=name, moves={**along, model.pk: version}
+    )
+    if refusal is not None:
+        raise _refused(name, refusal, code="not_together")
+    for key in sorted(along):
+        _stand(caller, locked[key], name, along[key], reference)
+    return _stand(caller, model, name, version, reference)
+
+
+def _insist_own(version: ModelVersion | None, model: RegisteredModel) -> ModelVersion | None:
     if version is not None and version.model_id != model.pk:
         raise Invalid(
             "That is a version of another model.", fields={"version": ["Another model's."]}
         )
-    if name in selectors.protected_aliases(model.workspace):
-        _insist_guard_allows(
-            caller=caller, model=model, name=name, version=version, reference=reference
-        )
+    return version
+
+
+def _stand(
+    caller: Caller,
+    model: RegisteredModel,
+    name: str,
+    version: ModelVersion | None,
+    reference: str,
+) -> Alias | None:
+    """End the row that stands and begin the new one; the model is locked, the move allowed."""
     present = (
         Alias.objects.select_related("version")
         .filter(model=model, name=name, ended_at=None)
@@ -137,7 +167,8 @@ def _insist_guard_allows(
     name: str,
     version: ModelVersion | None,
     reference: str,
-) -> None:
+) -> Mapping[int, ModelVersion | None]:
+    """What goes along, when the guard allows it. Raises: ProtectedAlias."""
     guard = alias_guard()
     reason = (
         "Nobody is there to say whether it may."
@@ -146,11 +177,28 @@ def _insist_guard_allows(
             model=model, name=name, version=version, reference=reference, caller=caller
         )
     )
-    if reason is not None:
-        raise ProtectedAlias(
-            f"“{name}” says what is live, so only an approved promotion moves it. {reason}",
-            fields={"name": [reason]},
-        )
+    if guard is None or reason is not None:
+        raise _refused(name, reason or "")
+    return guard.goes_along(model=model, name=name, version=version, reference=reference)
+
+
+def _refused(name: str, reason: str, **rest: Any) -> ProtectedAlias:
+    return ProtectedAlias(
+        f"“{name}” says what is live, so only an approved promotion moves it. {reason}",
+        fields={"name": [reason]},
+        **rest,
+    )
+
+
+def _lock_all(keys: Collection[int]) -> dict[int, RegisteredModel]:
+    """Several models' rows like ``lock``, always in the same order: no two wait for each other."""
+    rows = (
+        RegisteredModel.objects.select_for_update(of=("self",))
+        .select_related("workspace", "owner")
+        .filter(pk__in=keys)
+        .order_by("pk")
+    )
+    return {it.pk: it for it in rows}
 
 
 def _clock() -> datetime:
