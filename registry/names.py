@@ -14,8 +14,10 @@ from typing import Any
 from common.errors import Invalid
 
 MAX_NAME = 255
-MAX_TAGS = 50
-MAX_TAG_VALUE = 5000
+MAX_TAGS = 500
+MAX_TAG_KEY = 250
+MAX_TAG_VALUE = 100_000  # as MLflow has it: a prompt's text is a tag
+MAX_TAGS_LENGTH = 1_000_000
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _ALIAS = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
 _NUMBERED = re.compile(r"v\d+\Z", re.IGNORECASE)
@@ -86,8 +88,21 @@ def insist_tags(tags: Mapping[str, Any] | None) -> dict[str, str]:
         raise Invalid(reason, fields={"tags": [reason]})
     clean = {}
     for key, value in tags.items():
-        insist_text(str(key), field="tags", most=MAX_NAME)
         if not isinstance(value, (str, int, float, bool)):
             raise Invalid("A tag's value is text.", fields={"tags": ["A tag's value is text."]})
-        clean[str(key)] = insist_text(str(value), field="tags", most=MAX_TAG_VALUE)
+        clean[insist_tag_key(str(key))] = insist_text(str(value), field="tags", most=MAX_TAG_VALUE)
+    if sum(map(len, clean.values())) > MAX_TAGS_LENGTH:
+        reason = f"All tags together have at most {MAX_TAGS_LENGTH:,} characters."
+        raise Invalid(reason, fields={"tags": [reason]})
     return clean
+
+
+def insist_tag_key(key: str) -> str:
+    """What a tag can be called, or Invalid: something readable of at most 250 characters."""
+    if not key.strip():
+        raise Invalid("A tag needs a key.", fields={"tags": ["A tag needs a key."]})
+    insist_text(key, field="tags", most=MAX_TAG_KEY)
+    if any(unicodedata.category(char) in _INVISIBLE for char in key):
+        reason = "A tag's key holds no control characters or invisible marks."
+        raise Invalid(reason, fields={"tags": [reason]})
+    return key

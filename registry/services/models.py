@@ -1,26 +1,42 @@
-"""Registered models: create, change, retire."""
+"""Registered models: create, change, lock, and count their versions."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models.functions import Now
 
 from accounts.roles import Capability
 from audit.actions import Action
 from audit.services import record as audit
-from common.errors import AlreadyExists, Invalid
+from common.errors import AlreadyExists, Invalid, NotFound
 from registry.models import Kind, RegisteredModel
 from registry.names import insist_name, insist_tags, insist_text
 from registry.selectors import is_member
+from registry.services import deliveries
+from registry.signals import model_created
 
 if TYPE_CHECKING:
     from accounts.callers import Caller
-    from accounts.models import User
+    from accounts.models import User, Workspace
 
 MAX_TEXT = 10_000
+MAX_JOB_ID = 255
+_COLUMNS = [
+    field.attname for field in RegisteredModel._meta.concrete_fields if not field.generated
+]
+#: The next number is taken and the row locked in one statement: whoever comes second waits here,
+#: and a transaction that is rolled back gives its number back.
+_TAKE_NUMBER = f"""
+UPDATE registry_registeredmodel
+SET next_version = next_version + 1, updated_at = clock_timestamp()
+WHERE workspace_id = %s AND deleted_at IS NULL AND {{key}} = %s
+RETURNING {", ".join(f'"{column}"' for column in _COLUMNS)}
+"""  # noqa: S608 -- names of columns only
 
 
 @transaction.atomic
@@ -34,6 +50,7 @@ def create(
     tier: int = 2,
     description: str = "",
     tags: Mapping[str, Any] | None = None,
+    deployment_job_id: str = "",
 ) -> RegisteredModel:
     """Put a model into the caller's inventory; without an owner, whoever calls owns it.
 
@@ -48,7 +65,13 @@ def create(
         workspace=caller.workspace,
         name=insist_name(name),
         **_content(
-            owner=owner, purpose=purpose, kind=kind, tier=tier, description=description, tags=tags
+            owner=owner,
+            purpose=purpose,
+            kind=kind,
+            tier=tier,
+            description=description,
+            tags=tags,
+            deployment_job_id=deployment_job_id,
         ),
     )
     try:
@@ -59,7 +82,6 @@ def create(
             raise
         reason = f"There is a model named “{model.name}” already."
         raise AlreadyExists(reason, fields={"name": [reason]}) from None
-    model.refresh_from_db()
     audit.record(
         Action.MODEL_CREATED,
         actor=caller.actor,
@@ -68,6 +90,16 @@ def create(
         object_id=str(model.pk),
         object_name=model.name,
         after=_shown(model),
+    )
+    deliveries.model_created(
+        workspace=caller.workspace,
+        name=model.name,
+        tags=model.tags,
+        description=model.description,
+        is_prompt=model.kind == Kind.PROMPT,
+    )
+    transaction.on_commit(
+        partial(model_created.send, RegisteredModel, model=model, caller=caller), robust=True
     )
     return model
 
@@ -83,8 +115,9 @@ def update(
     tier: int | None = None,
     description: str | None = None,
     tags: Mapping[str, Any] | None = None,
+    deployment_job_id: str | None = None,
 ) -> RegisteredModel:
-    """Change what is said about a model; None leaves a value as it is. Names stay.
+    """Change what is said about a model; None leaves a value as it is. See ``rename`` for names.
 
     Raises: Invalid, NotAllowed.
     """
@@ -100,6 +133,9 @@ def update(
         tier=model.tier if tier is None else tier,
         description=model.description if description is None else description,
         tags=model.tags if tags is None else tags,
+        deployment_job_id=(
+            model.deployment_job_id if deployment_job_id is None else deployment_job_id
+        ),
     )
     edited = [field for field, value in content.items() if getattr(model, field) != value]
     if not edited:
@@ -126,12 +162,48 @@ def update(
 
 
 def lock(model: RegisteredModel) -> RegisteredModel:
-    """The model's row, fresh, locked to the end of the transaction; versions and aliases wait."""
-    return (
+    """The model's row, fresh, locked to the end of the transaction; versions and aliases wait.
+
+    Raises: NotFound when it was deleted meanwhile.
+    """
+    locked = (
         RegisteredModel.objects.select_for_update(of=("self",))
         .select_related("workspace", "owner")
         .get(pk=model.pk)
     )
+    if locked.deleted_at is not None:
+        raise NotFound(f"There is no model “{locked.name}” here.", code="model_not_found")
+    return locked
+
+
+def take_number(workspace: Workspace, model: RegisteredModel | str) -> tuple[RegisteredModel, int]:
+    """The model (or the one of that name), locked to the end of the transaction, and its next
+    version's number, which is taken when this transaction commits.
+
+    Raises: NotFound.
+    """
+    key, value = ("name", model) if isinstance(model, str) else ("id", model.pk)
+    with connection.cursor() as cursor:
+        cursor.execute(_TAKE_NUMBER.format(key=key), [workspace.pk, value])
+        row = cursor.fetchone()
+    if row is None:
+        name = model if isinstance(model, str) else model.name
+        raise NotFound(f"There is no model “{name[:80]}” here.", code="model_not_found")
+    values = dict(zip(_COLUMNS, row, strict=True))
+    if isinstance(values["tags"], str):
+        values["tags"] = json.loads(values["tags"])
+    locked = RegisteredModel.from_db("default", list(values), list(values.values()))
+    locked.workspace = workspace
+    return locked, locked.next_version - 1
+
+
+def touch(model: RegisteredModel) -> None:
+    """Something about the model was changed now. Call it with the model locked."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE registry_registeredmodel SET updated_at = clock_timestamp() WHERE id = %s",
+            [model.pk],
+        )
 
 
 def _insist_may_own(owner: User, caller: Caller) -> None:
@@ -149,6 +221,7 @@ def _content(
     tier: int,
     description: str,
     tags: Mapping[str, Any] | None,
+    deployment_job_id: str,
 ) -> dict[str, Any]:
     if kind not in Kind.values:
         raise Invalid(f"There is no kind “{kind[:50]}”.", fields={"kind": ["No such kind."]})
@@ -161,6 +234,9 @@ def _content(
         "tier": tier,
         "description": insist_text(description, field="description", most=MAX_TEXT),
         "tags": insist_tags(tags),
+        "deployment_job_id": insist_text(
+            deployment_job_id, field="deployment_job_id", most=MAX_JOB_ID
+        ),
     }
 
 

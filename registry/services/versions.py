@@ -111,9 +111,9 @@ def register(
     authors = _add_authors(
         version, caller.user, run_user=run_user, git_authors=content["git_authors"]
     )
+    authors += VersionAuthor.objects.bulk_create(lineage.uploaders(version, origins.datasets))
     if copied_from is not None:
         authors += _authors_of(copied_from, version, authors)
-    authors += VersionAuthor.objects.bulk_create(lineage.uploaders(version, origins.datasets))
     audit.record(
         Action.VERSION_REGISTERED,
         actor=caller.actor,

@@ -66,12 +66,12 @@ def test_without_the_lock_they_would_collide(caller_for, model, monkeypatch):
     caller = caller_for("model_owner")
     all_have_read = threading.Barrier(4)
 
-    def read_unlocked(model):
+    def read_unlocked(workspace, model):
         found = RegisteredModel.objects.select_related("workspace").get(pk=model.pk)
         all_have_read.wait(30)
-        return found
+        return found, found.next_version
 
-    monkeypatch.setattr(versions, "lock", read_unlocked)
+    monkeypatch.setattr(versions, "take_number", read_unlocked)
     raised = at_once(
         4, lambda number: versions.register(caller=caller, model=model, release=release(number))
     )
