@@ -1,6 +1,6 @@
 """Pages of registry. A name may be any word, so no fixed word stands where a name would."""
 
-from django.urls import path
+from django.urls import include, path
 
 from registry.views import datasets, models, versions
 
@@ -26,4 +26,5 @@ urlpatterns = [
     path("datasets/", datasets.DatasetListView.as_view(), name="dataset-list"),
     path("new-dataset/", datasets.DatasetCreateView.as_view(), name="dataset-create"),
     path("datasets/<str:name>/", datasets.DatasetDetailView.as_view(), name="dataset-detail"),
+    path("", include("registry.urls_webhooks")),
 ]

@@ -1,6 +1,6 @@
 """API routes of registry."""
 
-from django.urls import path
+from django.urls import include, path
 
 from registry.api import views
 
@@ -24,4 +24,5 @@ urlpatterns = [
     path("datasets", views.DatasetList.as_view(), name="dataset-list"),
     path("datasets/<str:name>", views.DatasetDetail.as_view(), name="dataset-detail"),
     path("environments", views.EnvironmentList.as_view(), name="environment-list"),
+    path("", include("registry.api.urls_webhooks")),
 ]
