@@ -7,26 +7,46 @@ from typing import Any
 
 from accounts.callers import Caller
 from common.errors import DomainError
+from governance.jobs import CHECK
 from governance.models import Finding, PromotionRequest
-from governance.services import findings, promotions
+from governance.services import findings, promotions, registration
+from jobs.services.enqueue import enqueue
 
 logger = logging.getLogger(__name__)
 
 
+def on_version_registered(sender: Any, *, version: Any, **_: Any) -> None:
+    """What the policy needs to know about it runs behind: whoever registers does not wait."""
+    if registration.concerns(version):
+        enqueue(
+            CHECK,
+            workspace=version.model.workspace,
+            title=f"Registration check of {version}",
+            payload={"version": str(version.uid)},
+            caller=Caller.system("governance", version.model.workspace),
+            dedupe_key=f"registration:{version.uid}",
+        )
+
+
 def on_evidence_finished(sender: Any, *, evidence: Any, **_: Any) -> None:
-    """Open requests about that version, or comparing with it, look at their gates again."""
+    """Requests and checks of that version, or comparing with it, look at their gates again."""
+    _check(version=evidence.version_id)
+    _check(live_version=evidence.version_id)
     _refresh(PromotionRequest.objects.open().filter(version=evidence.version_id))
     _refresh(PromotionRequest.objects.open().filter(live_version=evidence.version_id))
 
 
 def on_endpoint_ready(sender: Any, *, endpoint: Any, **_: Any) -> None:
     """What could not be measured for want of an endpoint is asked for now."""
+    _check(version=endpoint.version_id, ask=True)
+    _check(live_version=endpoint.version_id, ask=True)
     _refresh(PromotionRequest.objects.open().filter(version=endpoint.version_id), ask=True)
     _refresh(PromotionRequest.objects.open().filter(live_version=endpoint.version_id), ask=True)
 
 
 def on_dataset_ready(sender: Any, *, dataset: Any, **_: Any) -> None:
-    """Requests whose policy names a dataset that was missing ask for their evidence now."""
+    """Where a policy names a dataset that was missing, the evidence is asked for now."""
+    _check(workspace=dataset.workspace_id, gates__state="could_not_compute", ask=True)
     waiting = (
         PromotionRequest.objects.open()
         .filter(workspace=dataset.workspace_id, gates__state="could_not_compute")
@@ -36,7 +56,8 @@ def on_dataset_ready(sender: Any, *, dataset: Any, **_: Any) -> None:
 
 
 def on_alias_moved(sender: Any, *, model: Any, name: str, **_: Any) -> None:
-    """Something else is live: open requests compare with that now."""
+    """Something else is live: open requests and checks compare with that now."""
+    _check(version__model=model, environment__alias=name, ask=True)
     _refresh(PromotionRequest.objects.open().filter(model=model, environment__alias=name), ask=True)
 
 
@@ -73,6 +94,21 @@ def on_rollout_finished(sender: Any, *, rollout: Any, outcome: str, **_: Any) ->
     )
 
 
+def on_receipt_mismatched(sender: Any, *, receipt: Any, **_: Any) -> None:
+    """A batch run that used what was not live becomes a finding, once a run."""
+    model = receipt.model
+    findings.open_finding(
+        caller=Caller.system("governance", receipt.workspace),
+        severity=Finding.Severity.HIGH if model.tier == 1 else Finding.Severity.MEDIUM,
+        title=f"A batch run of {model.name} did not use what was live"[:300],
+        description=f"Run {receipt.run_id}: {receipt.reason}",
+        model=model,
+        version=receipt.version,
+        source=Finding.Source.RECEIPT,
+        reference=f"receipt:{receipt.uid}",
+    )
+
+
 def _severity(value: str) -> str:
     return value if value in Finding.Severity.values else Finding.Severity.HIGH
 
@@ -82,6 +118,10 @@ def _promotion_of(reference: str) -> PromotionRequest | None:
     if kind != "promotion":
         return None
     return PromotionRequest.objects.filter(uid=uid).first()
+
+
+def _check(*, ask: bool = False, **which: Any) -> None:
+    registration.refresh_all(registration.open_checks().filter(**which), ask=ask)
 
 
 def _refresh(rows: Any, *, ask: bool = False) -> None:

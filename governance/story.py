@@ -19,7 +19,7 @@ from evaluation.models import Evidence
 from governance.flips import flips_chart
 from governance.gates import policy_text
 from governance.gates.expression import METRICS, Family
-from governance.models import GateResult, PromotionRequest
+from governance.models import Gate, GateResult, PromotionRequest
 from governance.release_changes import changes
 
 State = GateResult.State
@@ -29,7 +29,7 @@ State = GateResult.State
 class GateRow:
     """A gate as the table shows it, figures already in words."""
 
-    gate: GateResult
+    gate: Gate
     label: str
     tone: str
     limit: str
@@ -69,7 +69,7 @@ def tell(promotion: PromotionRequest, gates: Sequence[GateResult]) -> Story:
     story = Story(_fact(promotion, gates, evidence))
     story.evidence = list(evidence.values())
     for gate in gates:
-        row = gate_row(gate, promotion)
+        row = gate_row(gate)
         if gate.state == State.FAILS or (gate.state == State.PASSES and gate.is_worse_than_live):
             story.worse.append(row)
         elif gate.state == State.PASSES:
@@ -106,7 +106,7 @@ def signed_evidence(promotion: PromotionRequest) -> dict[str, Evidence]:
     return found
 
 
-def gate_row(gate: GateResult, promotion: PromotionRequest) -> GateRow:
+def gate_row(gate: Gate) -> GateRow:
     """One gate with its figures in the words of its metric."""
     show = _shower(gate)
     label, tone = "", ""
@@ -127,18 +127,18 @@ def gate_row(gate: GateResult, promotion: PromotionRequest) -> GateRow:
     )
 
 
-def _plain_live(gate: GateResult, show: Any) -> str:
+def _plain_live(gate: Gate, show: Any) -> str:
     if gate.live_value is None:
         return "–"
     # Beside a difference stands the live figure itself, which has no sign of its own.
     return _minus(f"{gate.live_value:.3f}") if _is_difference(gate) else str(show(gate.live_value))
 
 
-def _is_difference(gate: GateResult) -> bool:
+def _is_difference(gate: Gate) -> bool:
     return "live." in gate.name
 
 
-def _shower(gate: GateResult) -> Any:
+def _shower(gate: Gate) -> Any:
     if gate.metric == "decision_flips":
         return lambda value: f"{value * 100:.1f} %"
     if gate.metric.startswith("open"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import models
 from django.db.models import Q
@@ -10,6 +10,10 @@ from django.db.models.functions import Now
 
 from common.ids import uuid7
 from governance.models.gate_result import Gate
+
+if TYPE_CHECKING:
+    from governance.models.policy import PolicyRevision
+    from registry.models import Environment
 
 
 class RegistrationCheck(models.Model):
@@ -88,6 +92,13 @@ class RegistrationCheck(models.Model):
 
     def __str__(self) -> str:
         return f"registration check of {self.version}"
+
+    @property
+    def terms(self) -> tuple[PolicyRevision, Environment] | None:
+        """The policy that it is judged by, and for where; None when none is for this model."""
+        if self.policy_revision is None or self.environment is None:
+            return None
+        return self.policy_revision, self.environment
 
 
 class CheckGate(Gate):
