@@ -15,12 +15,15 @@ from audit.models import Event
 from common.errors import DomainError
 from delivery.models import Rollout
 from delivery.ports import Standing
+from governance import components
 from governance.models import PromotionRequest
 from governance.services import notices, promotions
 from registry.models import Environment
 from registry.ports import RequestRef
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from accounts.callers import Caller
     from registry.models import ModelVersion, RegisteredModel
 
@@ -38,7 +41,9 @@ class ApprovalAuthority:
             return f"“{reference[:80]}” names no promotion request."
         if promotion.environment.name != environment:
             return f"{promotion} is about {promotion.environment.name}, not {environment}."
-        return _why_not_valid(promotion, release_digest)
+        return _why_not_valid(promotion, release_digest) or components.why_not(
+            promotion.version, promotion.environment
+        )
 
     def approval_events(self, reference: str) -> list[int]:
         promotion = _promotion(reference)
@@ -64,11 +69,13 @@ class ApprovalAuthority:
         if outcome == "succeeded" and promotion.status == Status.APPROVED:
             promotions.close(promotion, Status.CARRIED_OUT, f"Rollout {rollout.uid} succeeded.")
             _invalidate_overtaken(promotion)
+            _conclude_along(rollout, promotion, Status.CARRIED_OUT)
         elif outcome == "rolled_back" and promotion.status in {
             Status.APPROVED,
             Status.CARRIED_OUT,
         }:
             promotions.close(promotion, Status.ROLLED_BACK, rollout.reason or "It was rolled back.")
+            _conclude_along(rollout, promotion, Status.ROLLED_BACK)
         else:
             return
         notices.tell_outcome(promotion)
@@ -225,6 +232,23 @@ def _rollout(uid: str) -> Rollout | None:
         .filter(uid=wanted)
         .first()
     )
+
+
+def _conclude_along(rollout: Rollout, parent: PromotionRequest, status: str) -> None:
+    """The approvals of the components that went along are used up, or taken back, with it."""
+    standing = (
+        [Status.APPROVED] if status == Status.CARRIED_OUT else [Status.APPROVED, Status.CARRIED_OUT]
+    )
+    went = [entry["to"] for entry in rollout.workings.get("along", [])]
+    for found in PromotionRequest.objects.filter(
+        version__in=went, environment=parent.environment_id, status__in=standing
+    ).order_by("pk"):
+        promotion = promotions.lock(found)
+        verb = "Went along" if status == Status.CARRIED_OUT else "Came back"
+        promotions.close(promotion, status, f"{verb} with {parent} by rollout {rollout.uid}.")
+        if status == Status.CARRIED_OUT:
+            _invalidate_overtaken(promotion)
+        notices.tell_outcome(promotion)
 
 
 def _invalidate_overtaken(promotion: PromotionRequest) -> None:

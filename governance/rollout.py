@@ -14,6 +14,7 @@ from delivery.models import Rollout
 from delivery.plan import parse
 from delivery.services import rollouts
 from delivery.services.routes import ensure, route_for
+from governance import components
 from governance.services.promotions import lock
 
 if TYPE_CHECKING:
@@ -66,6 +67,8 @@ def start_if_routed(promotion: PromotionRequest, *, caller: Caller) -> str:
 
 def why_not_started(promotion: PromotionRequest) -> str:
     """What is missing for a rollout to start by itself, as a sentence; empty when nothing is."""
+    if waits := components.why_not_alone(promotion.version, promotion.environment):
+        return waits
     if _is_read(promotion):
         return ""
     if not promotion.plan:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from django.db import IntegrityError, transaction
@@ -20,6 +21,7 @@ from governance import facts
 from governance.authors import Author, authors_of
 from governance.models import GateResult, PromotionRequest, RequestAuthor, Signature
 from governance.services import asking, gate_rows, notices, numbers, policies
+from governance.signals import promotion_closed
 from registry import selectors as registry
 from registry.models import ModelVersion
 from registry.models.model_version import Status as RegistrationStatus
@@ -239,6 +241,9 @@ def close(promotion: PromotionRequest, status: str, reason: str = "") -> None:
     promotion.closed_at = timezone.now()
     promotion.closed_reason = reason.strip()[:MAX_COMMENT]
     promotion.save(update_fields=["status", "closed_at", "closed_reason", "valid_until"])
+    transaction.on_commit(
+        partial(promotion_closed.send, PromotionRequest, promotion=promotion), robust=True
+    )
 
 
 def present_content(promotion: PromotionRequest) -> tuple[str, facts.Gathered]:

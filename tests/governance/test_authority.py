@@ -86,7 +86,7 @@ def test_the_events_of_an_approval_are_all_that_must_be_sealed(approved):
     [("succeeded", "carried_out"), ("rolled_back", "rolled_back"), ("failed", "approved")],
 )
 def test_the_outcome_of_a_rollout_concludes_it(approved, outcome, status):
-    rollout = SimpleNamespace(uid=uuid4(), reason="Too many errors.")
+    rollout = SimpleNamespace(uid=uuid4(), reason="Too many errors.", workings={})
 
     ApprovalAuthority().conclude(reference=approved.reference, outcome=outcome, rollout=rollout)
 
@@ -105,7 +105,7 @@ def test_what_went_live_overtakes_other_approvals(workspace, signer, approve, ap
     ApprovalAuthority().conclude(
         reference=later.reference,
         outcome="succeeded",
-        rollout=SimpleNamespace(uid=uuid4(), reason=""),
+        rollout=SimpleNamespace(uid=uuid4(), reason="", workings={}),
     )
 
     approved.refresh_from_db()

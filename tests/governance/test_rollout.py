@@ -169,7 +169,7 @@ def test_a_withdrawn_approval_stops_its_rollout_at_the_pivot(
 
 def test_a_rollback_after_success_is_told_to_the_request(promotion, route, approved):
     promotion = approved()
-    told = SimpleNamespace(uid=promotion.rollout_uid, reason="Complaints.")
+    told = SimpleNamespace(uid=promotion.rollout_uid, reason="Complaints.", workings={})
 
     authority().conclude(reference=promotion.reference, outcome="succeeded", rollout=told)
     promotion.refresh_from_db()
