@@ -113,7 +113,8 @@ _FROM = {
     "versions": (
         f"v.id, {VERSION_SELECT}",
         f"registry_modelversion v {VERSION_JOINS}",
-        "v.workspace_id = %s AND v.deleted_at IS NULL AND m.deleted_at IS NULL",
+        "v.workspace_id = %s AND m.workspace_id = v.workspace_id AND v.deleted_at IS NULL "
+        "AND m.deleted_at IS NULL",
     ),
 }
 
@@ -155,5 +156,4 @@ def _read(
     if len(rows) <= most:
         return rows, ""
     rows = rows[:most]
-    last = rows[-1][-len(orders) :]
-    return rows, token_after([sql.packed(value) for value in last], key)
+    return rows, token_after(rows[-1][-len(orders) :], key)

@@ -96,9 +96,14 @@ def order_by(orders: Sequence[Order], entity: Entity) -> str:
 
 
 def order_values(orders: Sequence[Order], entity: Entity) -> str:
-    """The columns that are ordered by, for the SELECT list."""
+    """The columns that are ordered by as a token can hold them: moments as microseconds."""
     columns = _columns(entity)
-    return ", ".join(columns[order.key] for order in orders)
+    return ", ".join(
+        f"(extract(epoch FROM {columns[order.key]}) * 1000000)::bigint"
+        if order.key.endswith("timestamp")
+        else columns[order.key]
+        for order in orders
+    )
 
 
 def after(orders: Sequence[Order], entity: Entity, values: Sequence[Any]) -> Sql:
@@ -118,18 +123,13 @@ def after(orders: Sequence[Order], entity: Entity, values: Sequence[Any]) -> Sql
     return Sql(text, parameters)
 
 
-def packed(value: Any) -> Any:
-    """A value to order by as JSON can hold it: moments as microseconds."""
-    return (value - _EPOCH) // _US if isinstance(value, datetime) else value
-
-
 def unpacked(order: Order, value: Any) -> Any:
-    """The value that ``packed`` was given."""
+    """The value to compare a column with."""
     return _EPOCH + value * _US if order.key.endswith("timestamp") else value
 
 
 def packed_type(order: Order) -> type:
-    """Of a packed value."""
+    """What the value of this order is in a token."""
     return str if order.key == "name" else int
 
 
