@@ -39,8 +39,9 @@ _CURSOR_MS = "floor(extract(epoch FROM {}) * 1000)::bigint"
 #: The same for a cursor: ``v`` joined to ``m`` (model), ``u`` (person) and ``s`` (left: machine).
 VERSION_SELECT = f"""
     m.name, v.number, {_CURSOR_MS.format("v.created_at")}, {_CURSOR_MS.format("v.updated_at")},
-    u.email, s.name, v.stage, v.description, v.source, v.run_id, v.run_link, v.status, v.status_message, v.tags, v.logged_model_id,
-    v.reported_metrics, v.release_digest, v.semantic_version
+    u.email, s.name, v.stage, v.description, v.source, v.run_id,
+    v.run_link, v.status, v.status_message, v.tags, v.logged_model_id, v.reported_metrics,
+    v.release_digest, v.semantic_version
 """
 VERSION_JOINS = """
     JOIN registry_registeredmodel m ON m.id = v.model_id
