@@ -14,6 +14,13 @@ class ProtectedAlias(NotAllowed):
     title = "This alias is protected"
 
 
+class EverLive(NotAllowed):
+    """What was ever live, or may be soon, is not deleted."""
+
+    code = "ever_live"
+    title = "This cannot be deleted"
+
+
 class SameRelease(AlreadyExists):
     """Exactly this content is registered already."""
 

@@ -70,6 +70,26 @@ def alias_guard() -> AliasGuard | None:
     return _guard
 
 
+class DeletionGuard(Protocol):
+    """Who knows of something under way that a deletion would pull the ground from under."""
+
+    def why_not_delete(self, *, model: RegisteredModel, version: ModelVersion | None) -> str | None:
+        """A sentence that says why not, or None. Without a version, the whole model goes."""
+
+
+_deletion_guards: list[DeletionGuard] = []
+
+
+def register_deletion_guard(guard: DeletionGuard) -> None:
+    """Ask ``guard`` before anything is deleted; every one has to allow it."""
+    _deletion_guards.append(guard)
+
+
+def deletion_guards() -> tuple[DeletionGuard, ...]:
+    """Everybody who is asked."""
+    return tuple(_deletion_guards)
+
+
 @dataclass(frozen=True, slots=True)
 class Cell:
     """What an app above has to say about one model in the inventory."""

@@ -16,9 +16,10 @@ from audit.services import record as audit
 from common.errors import Conflict, Invalid, NotFound
 from registry import components, selectors
 from registry.errors import ProtectedAlias
-from registry.models import Alias, RegisteredModel
+from registry.models import Alias, Kind, RegisteredModel
 from registry.names import insist_alias
 from registry.ports import alias_guard
+from registry.services import deliveries
 from registry.services.models import lock
 from registry.signals import alias_moved
 
@@ -54,6 +55,9 @@ def move(
     locked = _lock_all(components.models_touched(version, present) | {model.pk})
     model = locked[model.pk]
     _insist_own(version, model)
+    there = _open_row(model, name)
+    if there is not None and version is not None and there.version_id == version.pk:
+        return there
     along = _insist_guard_allows(
         caller=caller, model=model, name=name, version=version, reference=reference
     )
@@ -85,16 +89,12 @@ def _stand(
     reference: str,
 ) -> Alias | None:
     """End the row that stands and begin the new one; the model is locked, the move allowed."""
-    present = (
-        Alias.objects.select_related("version")
-        .filter(model=model, name=name, ended_at=None)
-        .first()
-    )
+    present = _open_row(model, name)
     if version is None and present is None:
         raise NotFound(f"{model.name} has no alias “{name}”.")
     if present is not None and version is not None and present.version_id == version.pk:
         return present
-    now = _clock()
+    now = _touched(model, version)
     if present is not None:
         # A move within one clock tick must not make a row end before it started.
         now = max(now, present.started_at)
@@ -122,6 +122,16 @@ def _stand(
         after={"alias": name, "version": version.number if version else None},
         details={"reference": reference},
     )
+    told: dict[str, Any] = {
+        "workspace": model.workspace,
+        "name": model.name,
+        "alias": name,
+        "is_prompt": model.kind == Kind.PROMPT,
+    }
+    if version is not None:
+        deliveries.alias_set(number=version.number, **told)
+    else:
+        deliveries.alias_deleted(**told)
     transaction.on_commit(
         partial(
             alias_moved.send,
@@ -130,6 +140,7 @@ def _stand(
             name=name,
             version=version,
             previous=present.version if present else None,
+            caller=caller,
         ),
         robust=True,
     )
@@ -201,9 +212,27 @@ def _lock_all(keys: Collection[int]) -> dict[int, RegisteredModel]:
     return {it.pk: it for it in rows}
 
 
-def _clock() -> datetime:
-    """The database's clock now, not at the transaction's start: it may have waited for the lock."""
+def _open_row(model: RegisteredModel, name: str) -> Alias | None:
+    return (
+        Alias.objects.select_related("version")
+        .filter(model=model, name=name, ended_at=None)
+        .first()
+    )
+
+
+def _touched(model: RegisteredModel, version: ModelVersion | None) -> datetime:
+    """The database's clock now, not at the transaction's start: it may have waited for the lock.
+
+    The model is changed at that moment. Raises: NotFound (the version was deleted meanwhile).
+    """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        now: datetime = cursor.fetchone()[0]
-    return now
+        cursor.execute(
+            "UPDATE registry_registeredmodel SET updated_at = clock_timestamp() WHERE id = %s "
+            "RETURNING updated_at, (SELECT deleted_at FROM registry_modelversion WHERE id = %s)",
+            [model.pk, version.pk if version is not None else None],
+        )
+        now, deleted_at = cursor.fetchone()
+    if version is not None and deleted_at is not None:
+        raise NotFound(f"{version} is deleted.", code="version_not_found")
+    moment: datetime = now
+    return moment

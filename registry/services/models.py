@@ -16,6 +16,7 @@ from audit.services import record as audit
 from common.errors import AlreadyExists, Invalid, NotFound
 from registry.models import Kind, RegisteredModel
 from registry.names import insist_name, insist_tags, insist_text
+from registry.release_tags import insist_same_kind, is_prompt
 from registry.selectors import is_member
 from registry.services import deliveries
 from registry.signals import model_created
@@ -26,9 +27,7 @@ if TYPE_CHECKING:
 
 MAX_TEXT = 10_000
 MAX_JOB_ID = 255
-_COLUMNS = [
-    field.attname for field in RegisteredModel._meta.concrete_fields if not field.generated
-]
+_COLUMNS = [field.attname for field in RegisteredModel._meta.concrete_fields if not field.generated]
 #: The next number is taken and the row locked in one statement: whoever comes second waits here,
 #: and a transaction that is rolled back gives its number back.
 _TAKE_NUMBER = f"""
@@ -125,6 +124,8 @@ def update(
     if owner is not None:
         _insist_may_own(owner, caller)
     model = lock(model)
+    if tags is not None:
+        insist_same_kind(tags, prompt=is_prompt(model.tags))
     before = _shown(model)
     content = _content(
         owner=owner or model.owner,

@@ -20,6 +20,7 @@ from registry import selectors
 from registry.errors import SameRelease
 from registry.models import Consumption, Kind, ModelVersion, Status, VersionAuthor
 from registry.names import insist_tags, insist_text
+from registry.release_tags import insist_unchanged
 from registry.services import deliveries, lineage
 from registry.services import links as version_links
 from registry.services.models import MAX_TEXT, take_number
@@ -177,6 +178,7 @@ def annotate(
     if description is not None:
         version.description = insist_text(description, field="description", most=MAX_TEXT)
     if tags is not None:
+        insist_unchanged(version.tags, tags)
         version.tags = insist_tags(tags)
     version.updated_at = Now()
     version.save(update_fields=["description", "tags", "updated_at"])

@@ -57,6 +57,6 @@ def test_an_alias_never_looks_like_a_version(alias):
 
 def test_tags_are_text_and_bounded():
     assert insist_tags({"team": "risk", "n": 3}) == {"team": "risk", "n": "3"}
-    for bad in ({"a": "\x00"}, {"a": "x" * 5001}, {str(n): "" for n in range(51)}, {"a": []}):
+    for bad in ({"a": "\x00"}, {"a": "x" * 100_001}, {str(n): "" for n in range(501)}, {"a": []}):
         with pytest.raises(Invalid):
             insist_tags(bad)
