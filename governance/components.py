@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from django.utils import timezone
 
+from delivery.services import companions
 from governance.models import Gate, PromotionRequest
 from registry import components as registry
 from registry.models import Environment, ModelVersion
@@ -97,9 +98,7 @@ def going_along(version: ModelVersion, *, alias: str) -> list[ModelVersion]:
 
 def came_along(rollout: Rollout) -> dict[int, ModelVersion | None]:
     """Where what went along with a rollout stood before, by the model's primary key."""
-    along = rollout.workings.get("along", [])
-    before = ModelVersion.objects.in_bulk([it["from"] for it in along if it["from"] is not None])
-    return {it["model"]: before.get(it["from"]) for it in along}
+    return companions.stood(rollout)
 
 
 def why_not(version: ModelVersion, environment: Environment) -> str | None:

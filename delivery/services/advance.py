@@ -23,7 +23,7 @@ from common.errors import DomainError
 from delivery import plan as plans
 from delivery.models import Gateway, Rollout, RolloutStep, RouteTarget
 from delivery.ports import authority
-from delivery.services import closing, handover, measure, rollouts, routes
+from delivery.services import closing, companions, handover, measure, rollouts, routes
 from delivery.services.steps import record_step
 from jobs.errors import NeedsOperator
 from jobs.registry import Continue, Done
@@ -98,6 +98,10 @@ def preflight(rollout: Rollout, claim: Claim, caller: Caller) -> None:
         checkpoint = _sealed(authority().approval_events(rollout.reference), claim)
     except NotSealed as error:
         return _fail_early(rollout, claim, caller, f"The approval is not sealed: {error}")
+    try:
+        companions.prepare(rollout, claim, caller)
+    except DomainError as error:
+        return _fail_early(rollout, claim, caller, f"A component is not ready: {error.message}")
     if rollout.route.is_read:
         return handover.begin(rollout, checkpoint, claim)
     endpoint = serving.endpoint_for(rollout.to_version)
@@ -301,6 +305,7 @@ def _begin_return(rollout: Rollout, caller: Caller, reason: str) -> None:
     _, stable = _targets(rollout)
     weights = {stable.pk: 100} if stable is not None else {}
     revision = routes.set_weights(route=rollout.route, weights=weights)
+    companions.bring_back(rollout)
     rollout.state = State.ROLLING_BACK
     rollout.reason = reason[:1000]
     back = {"revision": revision, "since": timezone.now().isoformat()}

@@ -13,6 +13,8 @@ from audit.services.record import record
 from common.errors import DomainError
 from delivery.models import Rollout
 from delivery.ports import authority
+from delivery.services import companions
+from delivery.services.steps import record_step
 from delivery.signals import rollout_finished
 from registry import selectors as registry
 from registry.services import aliases
@@ -31,10 +33,15 @@ ACTIONS = {
 
 
 def succeed(rollout: Rollout, *, caller: Caller) -> None:
-    """All steps passed: the alias moves, the approval is used up, the rollout is done."""
+    """All steps passed: the alias moves, the approval is used up, the rollout is done.
+
+    What the version calls and what is approved with it goes along in the same transaction: all of
+    them are live afterwards, or none is.
+    """
     environment = rollout.route.environment
     try:
         with transaction.atomic():
+            stood = companions.before(rollout)
             aliases.move(
                 caller=caller,
                 model=rollout.route.model,
@@ -42,6 +49,14 @@ def succeed(rollout: Rollout, *, caller: Caller) -> None:
                 version=rollout.to_version,
                 reference=f"rollout:{rollout.uid}",
             )
+            companions.carry(rollout, stood)
+    except companions.RouteBusy as error:
+        # Both were approved; the other one ends by itself, and then a person lets this go on.
+        rollout.state = State.PAUSED
+        rollout.reason = error.message[:1000]
+        rollout.save(update_fields=["state", "reason"])
+        record_step(Action.ROLLOUT_PAUSED, rollout, None, caller, reason=error.message)
+        return
     except DomainError as error:
         # Withdrawn in the last moment: what is not approved may not stay live.
         rollout.state = State.ROLLING_BACK

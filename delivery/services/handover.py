@@ -16,7 +16,7 @@ from django.utils import timezone
 from audit.actions import Action
 from delivery.models import Rollout, RolloutStep, Route
 from delivery.ports import authority
-from delivery.services import closing, recalls
+from delivery.services import closing, companions, recalls
 from delivery.services.steps import record_step
 
 if TYPE_CHECKING:
@@ -79,6 +79,7 @@ def take_back(rollout: Rollout, caller: Caller, reason: str) -> None:
         closing.close(rollout, State.FAILED, caller=caller, reason=reason)
         return
     Route.objects.filter(pk=rollout.route_id).update(held_version=None, open_rings=0)
+    companions.bring_back(rollout)
     rollout.state = State.ROLLING_BACK
     rollout.reason = reason[:1000]
     rollout.save(update_fields=["state", "reason"])

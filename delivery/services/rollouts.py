@@ -12,9 +12,10 @@ from audit.actions import Action
 from audit.services.record import record
 from common.errors import AlreadyExists, Conflict, InvalidTransition, NotFound
 from delivery.models import Rollout, RolloutStep
-from delivery.services import recalls
+from delivery.services import companions, recalls
 from delivery.services.routes import route_for
 from jobs.services.enqueue import enqueue
+from registry import components
 from registry import selectors as registry
 
 if TYPE_CHECKING:
@@ -185,6 +186,7 @@ def rollback(*, caller: Caller, uid: str | UUID, reason: str) -> Rollout:
             raise InvalidTransition("Nothing was live before, so there is nothing to return to.")
         if Rollout.objects.filter(route=rollout.route, state__in=Rollout.UNFINISHED).exists():
             raise InvalidTransition("Another rollout holds this route: abort that one first.")
+        _insist_may_return(rollout)
         rollout.state = State.ROLLING_BACK
         rollout.reason = reason[:1000]
         rollout.abort_requested = True
@@ -196,6 +198,21 @@ def rollback(*, caller: Caller, uid: str | UUID, reason: str) -> Rollout:
         enqueue_job(rollout, caller)
         _record(Action.ROLLOUT_ABORTED, rollout, caller, pii={"reason": reason[:500]})
         return rollout
+
+
+def _insist_may_return(rollout: Rollout) -> None:
+    """What went along comes back with it, and nothing that stays live may be left half."""
+    try:
+        companions.insist_free(rollout)
+    except companions.RouteBusy as error:
+        raise InvalidTransition(error.message) from None
+    refusal = components.why_not_stand(
+        workspace=rollout.workspace,
+        alias=rollout.route.environment.alias,
+        moves={**companions.stood(rollout), rollout.route.model_id: rollout.from_version},
+    )
+    if refusal is not None:
+        raise InvalidTransition(f"There is no way back that keeps all whole: {refusal}")
 
 
 def _locked(caller: Caller, uid: str | UUID) -> Rollout:
