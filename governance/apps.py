@@ -12,15 +12,17 @@ class GovernanceConfig(AppConfig):
         from evaluation.signals import evidence_finished
         from governance import jobs, receivers, receivers_together  # noqa: F401
         from governance.authority import ApprovalAliasGuard, ApprovalAuthority
+        from governance.parts import RegistrationPart
         from governance.services import promotions, registration
         from jobs import schedules
         from monitoring.signals import threshold_crossed
-        from registry.ports import register_alias_guard
+        from registry.ports import register_alias_guard, register_version_part
         from registry.signals import alias_moved, dataset_ready, version_registered
         from serving.signals import endpoint_ready
 
         register_authority(ApprovalAuthority())
         register_alias_guard(ApprovalAliasGuard())
+        register_version_part(RegistrationPart())
         facts = (
             (version_registered, receivers.on_version_registered),
             (evidence_finished, receivers.on_evidence_finished),

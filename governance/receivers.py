@@ -46,7 +46,12 @@ def on_endpoint_ready(sender: Any, *, endpoint: Any, **_: Any) -> None:
 
 def on_dataset_ready(sender: Any, *, dataset: Any, **_: Any) -> None:
     """Where a policy names a dataset that was missing, the evidence is asked for now."""
-    _check(workspace=dataset.workspace_id, gates__state="could_not_compute", ask=True)
+    _check(
+        workspace=dataset.workspace_id,
+        state="could_not_compute",
+        policy_revision__body__contains={"dataset": dataset.name},
+        ask=True,
+    )
     waiting = (
         PromotionRequest.objects.open()
         .filter(workspace=dataset.workspace_id, gates__state="could_not_compute")
@@ -56,8 +61,8 @@ def on_dataset_ready(sender: Any, *, dataset: Any, **_: Any) -> None:
 
 
 def on_alias_moved(sender: Any, *, model: Any, name: str, **_: Any) -> None:
-    """Something else is live: open requests and checks compare with that now."""
-    _check(version__model=model, environment__alias=name, ask=True)
+    """Something else is live: open requests and running checks compare with that now."""
+    _check(version__model=model, environment__alias=name, state="running", ask=True)
     _refresh(PromotionRequest.objects.open().filter(model=model, environment__alias=name), ask=True)
 
 

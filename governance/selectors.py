@@ -11,11 +11,13 @@ from accounts.models import Membership, User
 from accounts.roles import Role
 from common.errors import NotFound
 from governance.models import (
+    CheckGate,
     Finding,
     GateResult,
     Policy,
     PolicyRevision,
     PromotionRequest,
+    RegistrationCheck,
     RequestAuthor,
     Signature,
 )
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
     from accounts.models import Workspace
     from governance.models.promotion_request import PromotionRequestQuerySet
+    from registry.models import ModelVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +179,25 @@ def gates_of(promotion: PromotionRequest) -> list[GateResult]:
     """The request's gates in the policy's order, with their evidence."""
     return list(
         GateResult.objects.filter(promotion=promotion)
+        .select_related("evidence__dataset", "evidence__job")
+        .defer("evidence__result")
+        .order_by("position")
+    )
+
+
+def check_of(version: ModelVersion) -> RegistrationCheck | None:
+    """The version's registration check with its policy, if there is one."""
+    return (
+        RegistrationCheck.objects.filter(version=version)
+        .select_related("version__model", "environment", "policy_revision__policy", "live_version")
+        .first()
+    )
+
+
+def check_gates(check: RegistrationCheck) -> list[CheckGate]:
+    """The check's gates in the policy's order, with their evidence."""
+    return list(
+        CheckGate.objects.filter(check_run=check)
         .select_related("evidence__dataset", "evidence__job")
         .defer("evidence__result")
         .order_by("position")

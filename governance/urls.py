@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from governance.views import detail, findings, policies, requests
+from governance.views import detail, findings, policies, registration, requests
 
 app_name = "governance"
 one = "requests/<int:number>/"
@@ -25,5 +25,10 @@ urlpatterns = [
     path("findings/<int:number>/", findings.FindingDetailView.as_view(), name="finding-detail"),
     path("findings/<int:number>/close/", findings.close, name="finding-close"),
     path("findings/<int:number>/change/", findings.change, name="finding-change"),
+    path(
+        "models/<str:name>/versions/<int:number>/registration-check/",
+        registration.RegistrationCheckView.as_view(),
+        name="registration-check",
+    ),
     path("", include("governance.urls_audit")),
 ]

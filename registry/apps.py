@@ -6,3 +6,7 @@ class RegistryConfig(AppConfig):
 
     def ready(self) -> None:
         from registry import jobs, receivers  # noqa: F401
+        from registry.parts.gating import GatingPart
+        from registry.ports import register_model_part
+
+        register_model_part(GatingPart())

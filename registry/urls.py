@@ -27,4 +27,5 @@ urlpatterns = [
     path("new-dataset/", datasets.DatasetCreateView.as_view(), name="dataset-create"),
     path("datasets/<str:name>/", datasets.DatasetDetailView.as_view(), name="dataset-detail"),
     path("", include("registry.urls_webhooks")),
+    path("", include("registry.urls_cards")),
 ]

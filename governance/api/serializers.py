@@ -113,7 +113,7 @@ class ClearanceOut(serializers.Serializer[Any]):
     reasons = ReasonOut(many=True)
 
 
-class GateOut(serializers.ModelSerializer[GateResult]):
+class GateOut(serializers.ModelSerializer[Any]):
     evidence = serializers.UUIDField(source="evidence.uid", allow_null=True, default=None)
 
     class Meta:

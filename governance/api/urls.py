@@ -2,6 +2,7 @@
 
 from django.urls import include, path
 
+from governance.api.registration import RegistrationCheckView
 from governance.api.requests import PromotionRequestViewSet as Requests
 from governance.api.views import FindingViewSet, PolicyViewSet
 
@@ -46,5 +47,10 @@ urlpatterns = [
         name="finding-detail",
     ),
     path(f"findings/{one}/close", FindingViewSet.as_view({"post": "close"}), name="finding-close"),
+    path(
+        "models/<str:name>/versions/<int:number>/registration-check",
+        RegistrationCheckView.as_view(),
+        name="registration-check",
+    ),
     path("", include("governance.api.urls_audit")),
 ]

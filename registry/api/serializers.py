@@ -68,6 +68,9 @@ class ModelPatch(StrictSerializer):
     tier = serializers.IntegerField(min_value=1, max_value=3, required=False)
     description = serializers.CharField(max_length=TEXT, required=False, allow_blank=True)
     tags = TagsField(required=False)
+    gated_at_registration = serializers.BooleanField(
+        required=False, help_text="whether new versions wait for their policy's gates"
+    )
 
 
 class ModelOut(serializers.ModelSerializer[RegisteredModel]):
@@ -87,6 +90,7 @@ class ModelOut(serializers.ModelSerializer[RegisteredModel]):
             "tier",
             "description",
             "tags",
+            "gated_at_registration",
             "versions_count",
             "latest_version",
             "aliases",
@@ -229,6 +233,8 @@ class VersionOut(serializers.ModelSerializer[ModelVersion]):
             "reported_metrics",
             "description",
             "tags",
+            "status",
+            "status_message",
             "created_by",
             "created_through",
             "created_at",

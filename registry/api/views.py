@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from django.db import transaction
 from django.db.models import Prefetch, QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -20,7 +21,7 @@ from registry import selectors
 from registry.api import serializers as shapes
 from registry.filters import DatasetFilter, ModelFilter
 from registry.models import Alias, Dataset, Environment, ModelVersion, RegisteredModel
-from registry.services import aliases, datasets, models, versions
+from registry.services import aliases, datasets, gating, models, versions
 
 #: What a multipart body may have beside the file itself.
 _ENVELOPE = 1024 * 1024
@@ -75,7 +76,11 @@ class ModelDetail(APIView):
         given.is_valid(raise_exception=True)
         content = dict(given.validated_data)
         owner = shapes.person_or_invalid(content.pop("owner", None), "owner")
-        models.update(caller=caller_of(request), model=model, owner=owner, **content)
+        gated = content.pop("gated_at_registration", None)
+        with transaction.atomic():
+            models.update(caller=caller_of(request), model=model, owner=owner, **content)
+            if gated is not None:
+                gating.switch(caller=caller_of(request), model=model, on=gated)
         return Response(_model_out(request, name))
 
 

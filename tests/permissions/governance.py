@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from accounts.roles import Capability
+from governance.services import registration
 from tests.factories import governance as make
 from tests.permissions import Row
 
@@ -33,7 +34,15 @@ def a_finding_uid(workspace: Any) -> dict[str, Any]:
     return {"uid": make.finding(workspace).uid}
 
 
+def a_checked_version(workspace: Any) -> dict[str, Any]:
+    make.policy(workspace)
+    version = make.version(make.model(workspace))
+    registration.begin(version)
+    return {"name": version.model.name, "number": version.number}
+
+
 VIEW = Capability.VIEW
+RUN = Capability.EVIDENCE_RUN
 OPEN = Capability.REQUEST_OPEN
 SIGN = Capability.REQUEST_SIGN
 EDIT_POLICY = Capability.POLICY_EDIT
@@ -49,6 +58,8 @@ ROWS = [
     Row("governance:request-ask", {"post": Capability.EVIDENCE_RUN}, a_request),
     Row("governance:request-rollout", {"post": Capability.ROLLOUT_OPERATE}, a_request),
     Row("governance:request-map-author", {"post": Capability.WORKSPACE_ADMIN}, a_request),
+    Row("governance:registration-check", {"get": VIEW, "post": RUN}, a_checked_version),
+    Row("v1:registration-check", {"get": VIEW, "post": RUN}, a_checked_version),
     Row("governance:policy-list", {"get": VIEW}),
     Row("governance:policy-create", {"get": EDIT_POLICY, "post": EDIT_POLICY}),
     Row("governance:policy-detail", {"get": VIEW}, a_policy),
