@@ -58,7 +58,14 @@ def by_uid(uid: str | UUID) -> Rollout | None:
 def routes(workspace: Workspace) -> QuerySet[Route]:
     return (
         Route.objects.filter(workspace=workspace)
-        .select_related("gateway", "model", "environment")
+        .select_related(
+            "gateway",
+            "model__workspace",
+            "environment",
+            "held_version__model",
+            "taken_version",
+            "workspace",
+        )
         .prefetch_related("targets__version__model", "targets__endpoint")
         .order_by("name")
     )

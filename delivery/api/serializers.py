@@ -35,10 +35,27 @@ class GatewayOut(serializers.ModelSerializer[Gateway]):
 
 class RouteIn(StrictSerializer):
     name = serializers.RegexField(ROUTE_NAME, max_length=63)
-    gateway = serializers.CharField(max_length=63)
+    gateway = serializers.CharField(
+        max_length=63,
+        required=False,
+        allow_null=True,
+        help_text="left out: whoever runs the model asks routes/{name}/current",
+    )
     model = serializers.CharField(max_length=255)
     environment = serializers.CharField(max_length=64)
     timeout_ms = serializers.IntegerField(min_value=100, max_value=120_000, default=10_000)
+    lease_seconds = serializers.IntegerField(
+        min_value=60,
+        max_value=366 * 24 * 3600,
+        required=False,
+        help_text="how long an answer of routes/{name}/current is good for, at least",
+    )
+    offline_seconds = serializers.IntegerField(
+        min_value=0,
+        max_value=366 * 24 * 3600,
+        required=False,
+        help_text="how long a reader may go on when nobody answers; 0: not at all",
+    )
 
 
 class TargetOut(serializers.Serializer[Any]):
@@ -48,11 +65,17 @@ class TargetOut(serializers.Serializer[Any]):
 
 
 class RouteOut(serializers.ModelSerializer[Route]):
-    gateway = serializers.CharField(source="gateway.name")
+    gateway = serializers.CharField(source="gateway.name", allow_null=True, default=None)
     model = serializers.CharField(source="model.name")
     environment = serializers.CharField(source="environment.name")
     url = serializers.SerializerMethodField()
     targets = TargetOut(many=True)
+    taken_version = serializers.IntegerField(
+        source="taken_version.number",
+        allow_null=True,
+        default=None,
+        help_text="the newest version that a reader has asked for and got",
+    )
 
     class Meta:
         model = Route
@@ -64,23 +87,78 @@ class RouteOut(serializers.ModelSerializer[Route]):
             "environment",
             "url",
             "timeout_ms",
+            "lease_seconds",
+            "offline_seconds",
+            "taken_version",
+            "taken_at",
             "targets",
             "created_at",
         ]
 
-    def get_url(self, route: Route) -> str:
+    def get_url(self, route: Route) -> str | None:
+        if route.gateway is None:
+            return None
         return f"{route.gateway.public_url}/{route.name}/invocations"
 
 
-class CurrentOut(serializers.Serializer[Any]):
-    """What a route serves: the version that the registry calls live, and its digest."""
+class ArtifactOut(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    sha256 = serializers.CharField()
+    size = serializers.IntegerField(help_text="bytes")
 
-    route = serializers.CharField()
-    model = serializers.CharField()
+
+class ApprovalOut(serializers.Serializer[Any]):
+    request = serializers.CharField()
+    url = serializers.CharField()
+    valid_until = serializers.DateTimeField()
+    has_ended = serializers.BooleanField(help_text="it stops the next promotion, not what is live")
+
+
+class RecalledOut(serializers.Serializer[Any]):
     version = serializers.IntegerField()
     release_digest = serializers.CharField()
     since = serializers.DateTimeField()
+    reason = serializers.CharField()
+
+
+class FallbackNamedOut(serializers.Serializer[Any]):
+    version = serializers.IntegerField()
+    release_digest = serializers.CharField()
+    artifacts = ArtifactOut(many=True)
+    is_recalled = serializers.BooleanField()
+
+
+class CurrentOut(serializers.Serializer[Any]):
+    """What a route's readers run: the version that the registry calls live, and what to know."""
+
+    route = serializers.CharField()
+    kind = serializers.ChoiceField(choices=["read", "gateway"])
+    model = serializers.CharField()
+    environment = serializers.CharField()
+    ring = serializers.CharField(allow_null=True)
+    instruction = serializers.ChoiceField(
+        choices=["use", "use_fallback", "stop"],
+        help_text="anything but “use” means that this version is called back",
+    )
+    version = serializers.IntegerField()
+    semantic_version = serializers.CharField(allow_null=True)
+    release_digest = serializers.CharField()
+    consumption = serializers.CharField()
+    since = serializers.DateTimeField()
     reference = serializers.CharField()
+    approval = ApprovalOut(allow_null=True)
+    valid_until = serializers.DateTimeField(
+        allow_null=True, help_text="ask again by then; moves in steps, so that the ETag stands"
+    )
+    usable_offline = serializers.BooleanField()
+    offline_until = serializers.DateTimeField(
+        allow_null=True, help_text="until then it may be used when nobody answers"
+    )
+    signature = serializers.DictField()
+    artifacts = ArtifactOut(many=True)
+    recalled = RecalledOut(many=True)
+    fallback = FallbackNamedOut(allow_null=True)
+    url = serializers.CharField(allow_null=True, help_text="where requests go, with a gateway")
 
 
 class StepOut(serializers.ModelSerializer[RolloutStep]):

@@ -10,7 +10,6 @@ from rest_framework import generics, viewsets
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.roles import Capability
 from common.errors import NotFound
@@ -56,9 +55,11 @@ class RouteList(generics.ListAPIView[Route]):
         data.is_valid(raise_exception=True)
         caller = request.caller  # type: ignore[attr-defined]
         values = data.validated_data
-        gateway = selectors.gateways(caller.workspace).filter(name=values["gateway"]).first()
-        if gateway is None:
-            raise NotFound("There is no such gateway.", code="gateway_not_found")
+        gateway = None
+        if values.get("gateway"):
+            gateway = selectors.gateways(caller.workspace).filter(name=values["gateway"]).first()
+            if gateway is None:
+                raise NotFound("There is no such gateway.", code="gateway_not_found")
         made = routes.create(
             caller=caller,
             name=values["name"],
@@ -66,32 +67,11 @@ class RouteList(generics.ListAPIView[Route]):
             model=registry.get_model(caller.workspace, values["model"]),
             environment=registry.get_environment(caller.workspace, values["environment"]),
             timeout_ms=values["timeout_ms"],
+            lease_seconds=values.get("lease_seconds"),
+            offline_seconds=values.get("offline_seconds"),
         )
         return Response(
             io.RouteOut(selectors.get_route(caller.workspace, made.name)).data, status=201
-        )
-
-
-class RouteCurrent(APIView):
-    """What callers of this route get: one version, its digest, and what put it there."""
-
-    capabilities = {"get": Capability.VIEW}
-
-    @extend_schema(responses=io.CurrentOut)
-    def get(self, request: Request, name: str, version: str | None = None) -> Response:
-        caller = request.caller  # type: ignore[attr-defined]
-        route = selectors.get_route(caller.workspace, name)
-        live = registry.get_alias(route.model, route.environment.alias)
-        body = {
-            "route": route.name,
-            "model": route.model.name,
-            "version": live.version.number,
-            "release_digest": live.version.release_digest,
-            "since": live.started_at,
-            "reference": live.reference,
-        }
-        return Response(
-            io.CurrentOut(body).data, headers={"ETag": f'"{live.version.release_digest}"'}
         )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from django.db import transaction
+from django.db.models.functions import Now
 from django.utils.text import slugify
 
 from accounts.callers import Caller
@@ -103,6 +104,14 @@ def ensure(*, model: RegisteredModel, environment: Environment) -> Route:
         environment=environment,
         model=model,
     )
+
+
+def taken_up(route: Route, version: ModelVersion) -> None:
+    """A reader has been given this version, for the first time since it was handed over."""
+    if route.taken_version_id != version.pk:
+        Route.objects.filter(pk=route.pk).exclude(taken_version=version).update(
+            taken_version=version, taken_at=Now()
+        )
 
 
 def _free_name(model: RegisteredModel, environment: Environment) -> str:

@@ -117,7 +117,12 @@ def test_what_a_route_serves_now(operator, stage):
     assert answer.status_code == 200
     assert answer.json()["version"] == 1
     assert answer.json()["release_digest"] == stage.v1.release_digest
-    assert answer["ETag"] == f'"{stage.v1.release_digest}"'
+    assert answer.json()["kind"] == "gateway"
+    assert answer.json()["url"] == "http://127.0.0.1:8001/flights"
+    again = operator.get(
+        "/api/v1/routes/flights/current", headers={"if-none-match": answer["ETag"]}
+    )
+    assert (again.status_code, again.content) == (304, b"")
 
 
 def test_a_rollout_reads_whole(operator, stage):

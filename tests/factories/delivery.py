@@ -7,11 +7,22 @@ from typing import Any
 
 import factory
 from django.db import transaction
+from django.utils import timezone
 
 from audit.actions import Action
 from audit.actor import Actor
 from audit.services.record import record
-from delivery.models import Gateway, Rollout, Route, RouteTarget
+from delivery.models import (
+    Device,
+    Fallback,
+    Gateway,
+    LearningPlan,
+    Recall,
+    Ring,
+    Rollout,
+    Route,
+    RouteTarget,
+)
 from delivery.ports import Standing
 from registry.models import Alias, Environment
 from tests.factories.registry import (
@@ -52,6 +63,69 @@ class RouteFactory(factory.django.DjangoModelFactory[Route]):
     environment = factory.SubFactory(
         EnvironmentFactory, workspace=factory.SelfAttribute("..workspace")
     )
+
+
+class ReadRouteFactory(RouteFactory):
+    """A route without a gateway: its readers ask what is current."""
+
+    gateway = None
+    workspace = factory.SubFactory("tests.factories.accounts.WorkspaceFactory")
+
+
+class RingFactory(factory.django.DjangoModelFactory[Ring]):
+    class Meta:
+        model = Ring
+
+    route = factory.SubFactory(ReadRouteFactory)
+    name = factory.Sequence(lambda n: f"ring-{n}")
+    position = factory.LazyAttribute(lambda it: it.route.rings.count())
+    share = 10
+
+
+class RecallFactory(factory.django.DjangoModelFactory[Recall]):
+    class Meta:
+        model = Recall
+
+    version = factory.SubFactory(ModelVersionFactory)
+    model = factory.SelfAttribute("version.model")
+    workspace = factory.SelfAttribute("version.model.workspace")
+    reason = "It stops in the cold."
+    devices = 0
+    ordered_by_pid = "system:test"
+
+
+class DeviceFactory(factory.django.DjangoModelFactory[Device]):
+    """A device that runs ``version`` and spoke just now."""
+
+    class Meta:
+        model = Device
+
+    version = factory.SubFactory(ModelVersionFactory)
+    model = factory.SelfAttribute("version.model")
+    device_id = factory.Sequence(lambda n: f"device-{n}")
+    digest = factory.SelfAttribute("version.release_digest")
+    seen_at = factory.LazyFunction(timezone.now)
+    first_seen_at = factory.SelfAttribute("seen_at")
+
+
+class LearningPlanFactory(factory.django.DjangoModelFactory[LearningPlan]):
+    class Meta:
+        model = LearningPlan
+
+    model = factory.SubFactory(RegisteredModelFactory)
+    workspace = factory.SelfAttribute("model.workspace")
+    set_by = factory.SelfAttribute("model.owner")
+    every_seconds = 3600
+    url = "http://127.0.0.1:9/state"
+
+
+class FallbackFactory(factory.django.DjangoModelFactory[Fallback]):
+    class Meta:
+        model = Fallback
+
+    version = factory.SubFactory(ModelVersionFactory)
+    model = factory.SelfAttribute("version.model")
+    set_by_pid = "system:test"
 
 
 class RouteTargetFactory(factory.django.DjangoModelFactory[RouteTarget]):
