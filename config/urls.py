@@ -1,10 +1,13 @@
 """Every route of the house. ``/w/{workspace}/`` before one names the workspace (accounts)."""
 
-from django.urls import include, path
+from django.urls import include, path, re_path
 
 from common.views import healthz, readyz
+from registry.mlflow.http import unknown
 
 urlpatterns = [
+    path("api/2.0/mlflow/", include("registry.mlflow.urls")),
+    re_path(r"^api/[23]\.0/", unknown, name="mlflow-unknown"),
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),
     path("accounts/", include("accounts.urls")),
