@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from django.db import transaction
 
 from delivery.models import Rollout
+from governance.services import signatures
 from registry import selectors as registry
 from tests.factories import governance as make
+from tests.factories.accounts import person
 from tests.factories.delivery import RolloutFactory, RouteFactory
 from tests.factories.registry_lineage import calling
-from tests.governance.conftest import approve, signer
+from tests.governance.conftest import PASSWORD
 
-__all__ = ["approve", "signer"]
 GATES = ("card.complete and findings.open_high == 0",)
 
 
@@ -55,28 +57,39 @@ class World:
         )
 
 
-@pytest.fixture
-def world(workspace: Any, person: Any, signer: Any, approve: Any) -> World:
+def build(workspace: Any) -> World:
+    """The same for any database: that of a test, or that of a house of processes."""
     make.policy(workspace, gates=GATES, approvals={"validator": 1})
     score = make.model(workspace, name="score")
     parent = make.model(workspace, name="parent")
     score1, score2 = make.version(score), make.version(score)
     words = {"description": "Calls the score."}
     parent1, parent2 = calling(parent, score1, **words), calling(parent, score2, **words)
-    make.make_live(score1)
-    make.make_live(parent1)
-    requester = person("requester")
-    validator = signer("validator")
+    with transaction.atomic():
+        make.make_live(score1)
+        make.make_live(parent1)
+    requester = person(workspace, "requester")
+    validator = person(workspace, "validator")
+    validator.set_password(PASSWORD)
+    validator.save(update_fields=["password"])
 
     def ask(version: Any) -> Any:
         return make.promotion(workspace, of=version, by=requester, gates_pass=False)
 
-    return World(
-        workspace,
-        score1,
-        score2,
-        parent1,
-        parent2,
-        ask,
-        lambda promotion: approve(validator, promotion),
-    )
+    def sign(promotion: Any) -> Any:
+        promotion.refresh_from_db()
+        return signatures.approve(
+            caller=make.caller(validator, workspace),
+            promotion=promotion,
+            digest=promotion.digest,
+            password=PASSWORD,
+            reason="Read it all.",
+            meaning=promotion.policy_revision.body["meanings"]["validator"][0],
+        )
+
+    return World(workspace, score1, score2, parent1, parent2, ask, sign)
+
+
+@pytest.fixture
+def world(workspace: Any) -> World:
+    return build(workspace)
