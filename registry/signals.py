@@ -11,6 +11,9 @@ version_registered = Signal()
 #: A pending version's status was settled. Arguments: ``version`` (ModelVersion).
 version_settled = Signal()
 
+#: A version's card was written. Arguments: ``version`` (ModelVersion), ``revision``.
+card_revised = Signal()
+
 #: A version is not there any more. Arguments: ``version`` (ModelVersion), ``caller`` (Caller).
 version_deleted = Signal()
 
