@@ -5,8 +5,10 @@ class RegistryConfig(AppConfig):
     name = "registry"
 
     def ready(self) -> None:
-        from registry import jobs, receivers  # noqa: F401
+        from registry import jobs, jobs_artifacts, receivers  # noqa: F401
+        from registry.parts.artifacts import ArtifactsPart
         from registry.parts.gating import GatingPart
-        from registry.ports import register_model_part
+        from registry.ports import register_model_part, register_version_part
 
         register_model_part(GatingPart())
+        register_version_part(ArtifactsPart())

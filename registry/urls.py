@@ -27,5 +27,6 @@ urlpatterns = [
     path("new-dataset/", datasets.DatasetCreateView.as_view(), name="dataset-create"),
     path("datasets/<str:name>/", datasets.DatasetDetailView.as_view(), name="dataset-detail"),
     path("", include("registry.urls_webhooks")),
+    path("", include("registry.urls_artifacts")),
     path("", include("registry.urls_cards")),
 ]

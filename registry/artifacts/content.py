@@ -9,7 +9,7 @@ import hashlib
 import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Protocol
 
 from django.core.files.storage import default_storage
 
@@ -18,6 +18,12 @@ from common.storage import CHUNK, ranged
 
 logger = logging.getLogger(__name__)
 SHA256_LENGTH = 64
+
+
+class Readable(Protocol):
+    """What bytes are read from: a file, a body."""
+
+    def read(self, size: int, /) -> bytes: ...
 
 
 class ContentDiffers(Invalid):
@@ -110,7 +116,7 @@ class Checked:
         return piece
 
 
-def read_in_pieces(source: Any) -> Iterator[bytes]:
+def read_in_pieces(source: Readable) -> Iterator[bytes]:
     """A file or a request's body, a piece at a time."""
     while piece := source.read(CHUNK):
         yield piece

@@ -54,7 +54,7 @@ def inspect(
         "PYTHONDONTWRITEBYTECODE": "1",
         "LANG": "C.UTF-8",
     }
-    file.seek(0)
+    os.lseek(file.fileno(), 0, os.SEEK_SET)
     with (
         tempfile.TemporaryDirectory(prefix="cs-inspect-") as folder,
         tempfile.TemporaryFile() as answered,
