@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from common.errors import Invalid
+from registry import prompts
 from registry.release import ReleaseInput
 
 #: A model or a version with this tag, and the value ``true``, is a prompt to MLflow's clients.
@@ -50,7 +51,17 @@ def fill(release: ReleaseInput, tags: Mapping[str, str]) -> Filled:
     if tags.get(_AUTHORS):
         addresses = tags[_AUTHORS].replace(";", ",").split(",")
         given["git_authors"] = [it.strip() for it in addresses if it.strip()]
+    release = cover_prompt(release, tags)
     return Filled(replace(release, **given) if given else release, tags.get(_SEMANTIC, "").strip())
+
+
+def cover_prompt(release: ReleaseInput, tags: Mapping[str, Any]) -> ReleaseInput:
+    """The release with the digests of the prompt that the tags hold, if they hold one.
+
+    Two prompts that differ in their text alone are two releases, and a signature is about one.
+    """
+    covered = prompts.content(tags)
+    return replace(release, extra={**release.extra, **covered}) if covered else release
 
 
 def insist_unchanged(before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
@@ -58,8 +69,8 @@ def insist_unchanged(before: Mapping[str, Any], after: Mapping[str, Any]) -> Non
 
     Raises: Invalid.
     """
-    for key in sorted(RELEASE_TAGS):
-        if before.get(key) != after.get(key):
+    for key in [*sorted(RELEASE_TAGS), prompts.changed_content(before, after)]:
+        if key and before.get(key) != after.get(key):
             reason = f"“{key}” is part of the release, which never changes: register a new version."
             raise Invalid(reason, code="part_of_release", fields={"tags": [reason]})
 

@@ -20,7 +20,7 @@ from registry import selectors
 from registry.errors import SameRelease
 from registry.models import Consumption, Kind, ModelVersion, Status, VersionAuthor
 from registry.names import insist_tags, insist_text
-from registry.release_tags import insist_unchanged
+from registry.release_tags import cover_prompt, insist_unchanged
 from registry.services import deliveries, lineage
 from registry.services import links as version_links
 from registry.services.models import MAX_TEXT, take_number
@@ -71,6 +71,7 @@ def register(
     if caller.user is None:
         raise NotAllowed("A version is registered by a person, or for one who answers for it.")
     _insist_sane(release)
+    release = cover_prompt(release, tags or {})
     metrics = _metrics(reported_metrics)
     beside = {
         "description": insist_text(description, field="description", most=MAX_TEXT),
