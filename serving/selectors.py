@@ -10,7 +10,7 @@ from django.db.models import Case, IntegerField, QuerySet, Value, When
 from common.errors import NotFound
 from registry.models import Dataset, VersionDataset
 from registry.services import datasets
-from serving.models import Endpoint
+from serving.models import Endpoint, EndpointProvision, EndpointSource
 
 if TYPE_CHECKING:
     from accounts.models import Workspace
@@ -64,6 +64,46 @@ def get_endpoint(workspace: Workspace, uid: UUID) -> Endpoint:
     found = endpoints_for(workspace).filter(uid=uid).first()
     if found is None:
         raise NotFound("There is no such endpoint here.", code="endpoint_not_found")
+    return found
+
+
+def source_of(model: RegisteredModel) -> EndpointSource | None:
+    """Where the model's new versions get their endpoint from."""
+    return (
+        EndpointSource.objects.filter(model=model, removed_at=None)
+        .select_related("workspace", "model")
+        .prefetch_related("secrets")
+        .first()
+    )
+
+
+def provisions_of(version: ModelVersion) -> QuerySet[EndpointProvision]:
+    """Every try to get the version an endpoint, the newest first."""
+    return (
+        EndpointProvision.objects.filter(version=version)
+        .select_related("endpoint", "message", "source")
+        .order_by("-pk")
+    )
+
+
+def provisions_of_model(model: RegisteredModel) -> QuerySet[EndpointProvision]:
+    """The same for all versions of a model."""
+    return (
+        EndpointProvision.objects.filter(version__model=model)
+        .select_related("endpoint", "message", "version__model")
+        .order_by("-pk")
+    )
+
+
+def get_provision(workspace: Workspace, uid: UUID) -> EndpointProvision:
+    """Raises: NotFound."""
+    found = (
+        EndpointProvision.objects.filter(workspace=workspace, uid=uid)
+        .select_related("workspace", "source__model", "version__model")
+        .first()
+    )
+    if found is None:
+        raise NotFound("Nobody asked for this answer.", code="no_such_hook")
     return found
 
 

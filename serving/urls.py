@@ -1,6 +1,6 @@
 """Pages of serving."""
 
-from django.urls import path
+from django.urls import include, path
 
 from serving.views import endpoints
 
@@ -20,4 +20,5 @@ urlpatterns = [
         endpoints.VersionEndpointsView.as_view(),
         name="version-endpoints",
     ),
+    path("", include("serving.urls_sources")),
 ]

@@ -86,6 +86,7 @@ def webhook(
     secret: str,
     dedupe_key: str,
     purpose: str,
+    subscription: UUID | None = None,
 ) -> Message:
     """Write one webhook call: JSON ``{"type": event, "data": payload}``, signed when it leaves.
 
@@ -107,6 +108,7 @@ def webhook(
         Message.Kind.WEBHOOK,
         dedupe_key,
         purpose=purpose,
+        subscription=subscription,
         subject=event[:300],
         url=url,
         body=body,

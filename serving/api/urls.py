@@ -1,6 +1,6 @@
 """API routes of serving."""
 
-from django.urls import path
+from django.urls import include, path
 
 from serving.api import views
 
@@ -10,4 +10,5 @@ urlpatterns = [
     path("endpoints/<uuid:uid>/probe", views.EndpointProbe.as_view(), name="endpoint-probe"),
     path("endpoints/<uuid:uid>/secrets", views.EndpointSecrets.as_view(), name="endpoint-secrets"),
     path("endpoints/<uuid:uid>/retire", views.EndpointRetire.as_view(), name="endpoint-retire"),
+    path("", include("serving.api.urls_sources")),
 ]

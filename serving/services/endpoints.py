@@ -252,15 +252,21 @@ def _host(url: str) -> str:
         return ""
 
 
-def _insist_secret(header: str, value: str, url: str, pinned: Pinned) -> None:
+def insist_header(header: str, value: str) -> None:
+    """A header that may be set, with a value that fits into one. Raises: Invalid."""
     reason = None
     if not _HEADER.match(header) or header.lower() in _OURS:
         reason = f"“{header[:60]}” is no header that can be set."
     elif not value or len(value) > MAX_SECRET or not (value.isascii() and value.isprintable()):
         reason = f"A secret has 1 to {MAX_SECRET:,} printable ASCII characters."
-    elif url.startswith("http://") and ipaddress.ip_address(pinned.address).is_global:
-        reason = "A secret goes over https only, but for a private network that was opened."
     if reason is not None:
+        raise Invalid(reason, fields={"secrets": [reason]})
+
+
+def _insist_secret(header: str, value: str, url: str, pinned: Pinned) -> None:
+    insist_header(header, value)
+    if url.startswith("http://") and ipaddress.ip_address(pinned.address).is_global:
+        reason = "A secret goes over https only, but for a private network that was opened."
         raise Invalid(reason, fields={"secrets": [reason]})
 
 

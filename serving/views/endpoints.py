@@ -103,7 +103,16 @@ class VersionEndpointsView(CallerMixin, TemplateView):
         version = found_or_404(
             lambda: registry.get_version(self.caller.workspace, kwargs["name"], kwargs["number"])
         )
-        return {"version": version, "endpoints": list(selectors.endpoints_of(version)[:PAGE])}
+        found = list(selectors.endpoints_of(version)[:PAGE])
+        source = selectors.source_of(version.model)
+        return {
+            "version": version,
+            "endpoints": found,
+            "provisions": list(selectors.provisions_of(version)[:PAGE]),
+            "may_provide": source is not None
+            and self.caller.may(Capability.ENDPOINT_EDIT)
+            and all(endpoint.retired_at is not None for endpoint in found),
+        }
 
 
 @require_POST
