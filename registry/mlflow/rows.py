@@ -22,13 +22,14 @@ _LATEST = f"""
         ORDER BY one.number DESC LIMIT 1
     ) AS v
     {VERSION_JOINS}
+    ORDER BY v.number
 """  # noqa: S608 -- constants only
 
 
 def latest_versions(
     model_ids: Sequence[int], stages: Iterable[str] = Stage.values
 ) -> dict[int, list[dict[str, Any]]]:
-    """Each model's newest version in each of the stages, rendered, aliases filled.
+    """Each model's newest version in each of the stages, by number, rendered, aliases filled.
 
     Two queries, whatever the number of models and versions: each newest is the first of an index.
     """

@@ -1,0 +1,1 @@
+"""Bringing in what another MLflow registry holds: reading it, and what its answers mean."""
