@@ -197,11 +197,12 @@ def _insist_two_versions(version: ModelVersion, baseline: ModelVersion) -> None:
             code="same_version",
             fields={"baseline": ["Another version of the model."]},
         )
-    if baseline.model_id != version.model_id:
+    # A student may be another model than its teacher: what it was derived from is compared.
+    if baseline.model_id != version.model_id and version.derived_from_id != baseline.pk:
         raise Invalid(
-            f"{baseline} is another model than {version}.",
+            f"{baseline} is another model than {version}, and not what that was derived from.",
             code="another_model",
-            fields={"baseline": ["A version of the same model."]},
+            fields={"baseline": ["A version of the same model, or its parent."]},
         )
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.utils import timezone
 
-from governance import components, facts
+from governance import components, derived, facts
 from governance.gates import evaluate, policy_text
 from governance.gates.expression import Family
 from governance.models import (
@@ -57,6 +57,7 @@ def write(promotion: PromotionRequest, gathered: facts.Gathered) -> list[GateRes
     for gate in body["gates"]:
         rows.append(_judged(GateResult, gate, policy_text.conditions(gate, body), gathered))
     rows += _ungated(GateResult, body, promotion.model.kind, gathered)
+    rows += derived.gates(GateResult, promotion.version, promotion.live_version)
     rows += components.gates(GateResult, promotion.version, promotion.environment)
     unmapped = RequestAuthor.objects.filter(promotion=promotion, user__isnull=True)
     for identity in dict.fromkeys(unmapped.values_list("identity", flat=True)):
