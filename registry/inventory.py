@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING
 
-from django.db.models import Max
+from django.db.models import Max, Q
 
 from registry import selectors
 from registry.models import ModelVersion, RegisteredModel
@@ -22,17 +22,6 @@ if TYPE_CHECKING:
     from accounts.models import Workspace
     from registry.models import Environment
 
-#: What each need is called in the inventory's sentence: one, several.
-NEEDS = {
-    "version": ("model has no version yet", "models have no version yet"),
-    "promotion": (
-        "has a newest version that is not live",
-        "have a newest version that is not live",
-    ),
-    "purpose": ("has no purpose written down", "have no purpose written down"),
-    "author": ("has an author nobody has mapped", "have authors nobody has mapped"),
-}
-
 
 @dataclass(frozen=True, slots=True)
 class InventoryRow:
@@ -42,15 +31,6 @@ class InventoryRow:
     live: list[Live | None]
     newest: int | None
     cells: list[Cell | None] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """The figures of the inventory's sentence."""
-
-    models: int
-    live: int
-    needs: list[tuple[str, int, str]]
 
 
 def end_of(day: date) -> datetime:
@@ -67,6 +47,8 @@ def rows(
         (it.model.pk, it.environment.pk): it
         for it in selectors.live_versions(workspace, models=models, at=at)
     }
+    if at is None:
+        models = selectors.with_counts(models)
     newest = _newest(models, at) if at is not None else {}
     # Apps above speak of the present: beside a past day their cells would mislead.
     parts = (
@@ -85,29 +67,13 @@ def rows(
     ]
 
 
-def summary(workspace: Workspace) -> Summary:
-    """Over the whole workspace, whatever is filtered."""
-    models = selectors.models_for(workspace)
-    last = selectors.environments(workspace).last()
-    live = {
-        it.model.pk
-        for it in selectors.live_versions(workspace)
-        if last is not None and it.environment.pk == last.pk
-    }
-    needs = []
-    for need, (one, several) in NEEDS.items():
-        count = selectors.needing(models, need).count()
-        if count:
-            needs.append((need, count, one if count == 1 else several))
-    return Summary(models=models.count(), live=len(live), needs=needs)
-
-
 def as_csv(
     workspace: Workspace, models: QuerySet[RegisteredModel], *, at: datetime | None = None
 ) -> Iterator[str]:
     """Line by line, five hundred models at a time; no cell is a formula."""
     environments: list[Environment] = list(selectors.environments(workspace))
-    yield _line(
+    titles = [] if at is not None else [part.title for part in inventory_parts()]
+    yield csv_line(
         [
             "model",
             "kind",
@@ -115,14 +81,17 @@ def as_csv(
             "owner",
             "newest version",
             *(f"live in {environment.name}" for environment in environments),
+            *(title.lower() for title in titles),
             "purpose",
         ]
     )
-    start = 0
-    while chunk := list(models[start : start + 500]):
-        start += len(chunk)
+    last: tuple[str, int] | None = None
+    # By key and not by offset: a model that is added meanwhile moves no other off the page.
+    ordered = models.order_by("name", "pk")
+    while chunk := list(_after(ordered, last)[:500]):
+        last = (chunk[-1].name, chunk[-1].pk)
         for row in rows(workspace, chunk, at=at):
-            yield _line(
+            yield csv_line(
                 [
                     row.model.name,
                     row.model.kind,
@@ -130,12 +99,27 @@ def as_csv(
                     row.model.owner.email,
                     row.newest or "",
                     *(live.version.number if live else "" for live in row.live),
+                    *(_in_words(cell) for cell in row.cells),
                     row.model.purpose,
                 ]
             )
 
 
-def _line(cells: list[object]) -> str:
+def _after(
+    models: QuerySet[RegisteredModel], last: tuple[str, int] | None
+) -> QuerySet[RegisteredModel]:
+    if last is None:
+        return models
+    name, key = last
+    return models.filter(Q(name__gt=name) | Q(name=name, pk__gt=key))
+
+
+def _in_words(cell: Cell | None) -> str:
+    return "" if cell is None else "; ".join(text for text in (cell.text, cell.below) if text)
+
+
+def csv_line(cells: list[object]) -> str:
+    """One line of a CSV file in which nothing is a formula."""
     out = io.StringIO()
     csv.writer(out).writerow([_inert(cell) for cell in cells])
     return out.getvalue()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, F, Max, Q, QuerySet
 
 from common.errors import Conflict, Invalid, NotFound
 from registry.models import (
@@ -16,9 +16,9 @@ from registry.models import (
     Environment,
     ModelVersion,
     RegisteredModel,
-    VersionAuthor,
 )
 from registry.names import why_not_a_name
+from registry.narrowing import models_about
 
 if TYPE_CHECKING:
     from accounts.models import User, Workspace
@@ -55,56 +55,33 @@ def is_member(user: User, workspace: Workspace) -> bool:
 
 
 def models_for(workspace: Workspace) -> QuerySet[RegisteredModel]:
-    """The workspace's models by name, each with its owner, ``versions_count`` and ``latest``."""
-    latest = ModelVersion.objects.filter(model=OuterRef("pk"), deleted_at=None).order_by("-number")
+    """The workspace's models by name, each with its owner; ``with_counts`` adds to a page."""
     return (
         RegisteredModel.objects.filter(workspace=workspace, deleted_at=None)
         .select_related("owner", "workspace")
-        .annotate(
-            versions_count=Count("versions", filter=Q(versions__deleted_at=None)),
-            latest_number=Subquery(latest.values("number")[:1]),
-        )
         .order_by("name")
     )
 
 
-def search(models: QuerySet[RegisteredModel], text: str) -> QuerySet[RegisteredModel]:
-    """Those whose name, purpose, description, owner or tags hold the text."""
-    return models.filter(
-        Q(name__icontains=text)
-        | Q(purpose__icontains=text)
-        | Q(description__icontains=text)
-        | Q(owner__name__icontains=text)
-        | Q(owner__email__icontains=text)
-        | Q(tags__icontains=text)
+def with_counts(models: Iterable[RegisteredModel]) -> list[RegisteredModel]:
+    """The same models with ``versions_count`` and ``latest_number``; one query for a page."""
+    found = list(models)
+    rows = (
+        ModelVersion.objects.filter(model__in=[it.pk for it in found], deleted_at=None)
+        .order_by()
+        .values_list("model")
+        .annotate(Count("pk"), Max("number"))
     )
+    counted = {model: (count, latest) for model, count, latest in rows}
+    for it in found:
+        count, latest = counted.get(it.pk, (0, None))
+        it.versions_count, it.latest_number = count, latest  # type: ignore[attr-defined]
+    return found
 
 
-def needing(models: QuerySet[RegisteredModel], need: str) -> QuerySet[RegisteredModel]:
-    """Those that lack something: ``version``, ``promotion``, ``purpose`` or ``author``."""
-    if need == "version":
-        return models.filter(~Exists(_versions_of_outer()))
-    if need == "purpose":
-        return models.filter(purpose="")
-    if need == "author":
-        unmapped = VersionAuthor.objects.filter(version__model=OuterRef("pk"), user=None)
-        return models.filter(Exists(unmapped))
-    if need == "promotion":
-        last = Environment.objects.filter(workspace=OuterRef("model__workspace")).order_by(
-            "-position"
-        )
-        live = Alias.objects.filter(
-            model=OuterRef("pk"),
-            ended_at=None,
-            name=Subquery(last.values("alias")[:1]),
-            version__number=OuterRef("latest_number"),
-        )
-        return models.filter(Exists(_versions_of_outer()), ~Exists(live))
-    return models
-
-
-def _versions_of_outer() -> QuerySet[ModelVersion]:
-    return ModelVersion.objects.filter(model=OuterRef("pk"), deleted_at=None)
+def search(models: QuerySet[RegisteredModel], text: str) -> QuerySet[RegisteredModel]:
+    """Those whose name, purpose, description or tags answer, or whose owner is so called."""
+    return models_about(models, text)
 
 
 def get_model(workspace: Workspace, name: str) -> RegisteredModel:

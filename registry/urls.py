@@ -29,4 +29,5 @@ urlpatterns = [
     path("", include("registry.urls_webhooks")),
     path("", include("registry.urls_artifacts")),
     path("", include("registry.urls_cards")),
+    path("", include("registry.urls_find")),
 ]

@@ -50,6 +50,11 @@ class ModelList(generics.ListAPIView[RegisteredModel]):
             return self.queryset
         return _with_aliases(selectors.models_for(caller_of(self.request).workspace))
 
+    def paginate_queryset(self, queryset: Any) -> Any:
+        page = super().paginate_queryset(queryset)
+        # Counted for the page alone: over the whole inventory it would cost what that holds.
+        return None if page is None else selectors.with_counts(page)
+
     @extend_schema(request=shapes.ModelIn, responses={201: shapes.ModelOut})
     def post(self, request: Request) -> Response:
         given = shapes.ModelIn(data=request.data)
@@ -290,7 +295,8 @@ class EnvironmentList(generics.ListAPIView[Environment]):
 def _model_out(request: Request, name: str) -> Any:
     workspace = caller_of(request).workspace
     selectors.get_model(workspace, name)
-    return shapes.ModelOut(_with_aliases(selectors.models_for(workspace)).get(name=name)).data
+    model = _with_aliases(selectors.models_for(workspace)).get(name=name)
+    return shapes.ModelOut(selectors.with_counts([model])[0]).data
 
 
 def _version_out(request: Request, name: str, number: int) -> Any:

@@ -19,10 +19,12 @@ from common.errors import DomainError
 from registry import inventory, selectors
 from registry.filters import ModelFilter
 from registry.forms import AsOfForm, ModelForm
-from registry.models import RegisteredModel
+from registry.models import RegisteredModel, SavedView
 from registry.ports import inventory_parts, page_parts
 from registry.services import models
+from registry.summary import summary
 from registry.views.common import found_or_404, put_beside
+from registry.views.saved import saved_views
 
 PAGE = 50
 HISTORY = 50
@@ -41,7 +43,7 @@ class ModelListView(CallerMixin, TemplateView):
         found = selectors.models_for(workspace)
         if at is not None:
             found = found.filter(created_at__lte=at)
-        filtered = ModelFilter(request.GET, queryset=found)
+        filtered = ModelFilter(request.GET, queryset=found, request=request)
         models_ = filtered.qs if filtered.is_valid() else found.none()
         filtered.form.fields["on"] = as_of.fields["on"]
         if request.GET.get("format") == "csv" and filtered.is_valid():
@@ -55,10 +57,7 @@ class ModelListView(CallerMixin, TemplateView):
         query.pop("page", None)
         query["format"] = "csv"
         context = {
-            "summary": inventory.summary(workspace),
-            "remarks": [
-                remark for part in inventory_parts() for remark in part.remarks(workspace=workspace)
-            ],
+            "summary": summary(workspace),
             "filter": filtered,
             "page": page,
             "rows": inventory.rows(workspace, list(page.object_list), at=at),
@@ -67,6 +66,7 @@ class ModelListView(CallerMixin, TemplateView):
             "day": day,
             "csv_url": f"{request.path}?{query.urlencode()}",
             "may_create": self.caller.may(Capability.MODEL_EDIT),
+            "saved": saved_views(self.caller, SavedView.Page.INVENTORY, request.GET),
         }
         status = 200 if filtered.is_valid() and as_of.is_valid() else 422
         return self.render_to_response(context, status=status)

@@ -1,0 +1,1 @@
+"""Full-text search with what PostgreSQL brings: no extension, no second engine."""
