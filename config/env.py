@@ -41,6 +41,7 @@ class Env:
     database_role: Role
     database_url: str | None = field(repr=False)
     database_pool: bool
+    database_prepare: bool
     redis_url: str = field(repr=False)  # as redis-py reads it
     email_url: str = field(repr=False)
     storage_url: str = field(repr=False)
@@ -88,6 +89,7 @@ def load(environ: Mapping[str, str] | None = None) -> Env:
         database_role=role,
         database_url=source.database_url(),
         database_pool=source.flag("DATABASE_POOL"),
+        database_prepare=source.get("DATABASE_PREPARE") != "0",
         redis_url=_checked_redis(source.need("REDIS_URL")),
         email_url=source.need("EMAIL_URL"),
         storage_url=source.get("STORAGE_URL"),

@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from django.db import connection
 from django.utils import timezone
 
 from accounts.callers import Caller
@@ -22,6 +20,7 @@ from accounts.models import ApiToken, ServiceAccount, User, Workspace
 from accounts.roles import Capability, allowed
 from accounts.services import tokens
 from audit.actor import Actor
+from common.db import fetch_one
 from common.errors import NotFound
 
 if TYPE_CHECKING:
@@ -110,7 +109,7 @@ def let_in(raw: str, *, slug: str | None = None) -> Bearer | None:
         return None
     key_id, secret = parts
     now = timezone.now()
-    row = _row(key_id, now)
+    row = fetch_one(_QUERY, [key_id, now])
     if row is None or not hmac.compare_digest(bytes(row[1]), tokens.digest(secret)):
         return None
     is_active, service_id, service_roles, service_is_active = row[12], row[13], row[16], row[17]
@@ -127,10 +126,3 @@ def let_in(raw: str, *, slug: str | None = None) -> Bearer | None:
         roles=frozenset(service_roles if service_id is not None else row[18]),
         scopes=frozenset(row[2]),
     )
-
-
-def _row(key_id: str, now: datetime) -> tuple[Any, ...] | None:
-    with connection.cursor() as cursor:
-        cursor.execute(_QUERY, [key_id, now])
-        found: tuple[Any, ...] | None = cursor.fetchone()
-    return found

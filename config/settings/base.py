@@ -115,6 +115,8 @@ DATABASES = {
         },
     }
 }
+# Off behind a pooler that hands each transaction another connection and knows no statements.
+DATABASE_PREPARE = ENV.database_prepare
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 CACHES = {

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from django.db import connection
-
+from common.db import fetch_all, fetch_one
 from registry.mlflow import errors
 from registry.mlflow.render import (
     MODEL_COLUMNS,
@@ -76,7 +75,7 @@ _STAGES = list(map(str, Stage.values))
 
 def version(workspace_id: int, name: str, number: int) -> dict[str, Any]:
     """The version as MLflow reads it. Raises: MlflowError."""
-    row = _one(_VERSION, [workspace_id, name, number])
+    row = fetch_one(_VERSION, [workspace_id, name, number])
     if row is None:
         raise errors.version_not_found(name, number)
     return version_json(row[:_VERSION_WIDTH], row[_VERSION_WIDTH])
@@ -85,9 +84,9 @@ def version(workspace_id: int, name: str, number: int) -> dict[str, Any]:
 def version_by_alias(workspace_id: int, name: str, alias: str) -> dict[str, Any]:
     """The version that the alias stands on; ``latest`` is the newest. Raises: MlflowError."""
     if alias.lower() == "latest":
-        row = _one(_NEWEST, [workspace_id, name])
+        row = fetch_one(_NEWEST, [workspace_id, name])
     else:
-        row = _one(_BY_ALIAS, [workspace_id, name, alias])
+        row = fetch_one(_BY_ALIAS, [workspace_id, name, alias])
     if row is not None:
         return version_json(row[:_VERSION_WIDTH], row[_VERSION_WIDTH])
     insist_model(workspace_id, name)
@@ -102,7 +101,7 @@ def version_by_alias(workspace_id: int, name: str, alias: str) -> dict[str, Any]
 
 def model(workspace_id: int, name: str) -> dict[str, Any]:
     """The model with its latest version in each stage. Raises: MlflowError."""
-    row = _one(_MODEL, [workspace_id, name])
+    row = fetch_one(_MODEL, [workspace_id, name])
     if row is None:
         raise errors.model_not_found(name)
     pk, aliases, numbers = row[_MODEL_WIDTH:]
@@ -111,7 +110,7 @@ def model(workspace_id: int, name: str) -> dict[str, Any]:
 
 def latest_versions(workspace_id: int, name: str, stages: Iterable[str]) -> list[dict[str, Any]]:
     """The model's newest version in each of the stages. Raises: MlflowError."""
-    row = _one(_MODEL, [workspace_id, name])
+    row = fetch_one(_MODEL, [workspace_id, name])
     if row is None:
         raise errors.model_not_found(name)
     return _latest(row[_MODEL_WIDTH], list(stages))
@@ -119,7 +118,7 @@ def latest_versions(workspace_id: int, name: str, stages: Iterable[str]) -> list
 
 def source(workspace_id: int, name: str, number: int) -> str:
     """Where the version's files are: what was given, or for a copy where the original's are."""
-    row = _one(_SOURCE, [workspace_id, name, number])
+    row = fetch_one(_SOURCE, [workspace_id, name, number])
     if row is None:
         raise errors.version_not_found(name, number)
     return str(row[0])
@@ -127,7 +126,7 @@ def source(workspace_id: int, name: str, number: int) -> str:
 
 def kind_of(workspace_id: int, name: str) -> str | None:
     """The kind of the model of that name, if there is one."""
-    row = _one(_KIND, [workspace_id, name])
+    row = fetch_one(_KIND, [workspace_id, name])
     return None if row is None else str(row[0])
 
 
@@ -168,14 +167,5 @@ def version_row(workspace_id: int, name: str, number: int) -> ModelVersion:
 
 
 def _latest(model_id: int, stages: list[str]) -> list[dict[str, Any]]:
-    with connection.cursor() as cursor:
-        cursor.execute(_LATEST, [stages, model_id])
-        rows = cursor.fetchall()
+    rows = fetch_all(_LATEST, [stages, model_id])
     return [version_json(row[:_VERSION_WIDTH], row[_VERSION_WIDTH]) for row in rows]
-
-
-def _one(statement: str, parameters: list[Any]) -> tuple[Any, ...] | None:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
-        row: tuple[Any, ...] | None = cursor.fetchone()
-    return row
