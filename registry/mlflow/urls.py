@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from registry.mlflow import http
+from registry.mlflow import http, webhooks
 from registry.mlflow.views import aliases, models, tags, versions
 
 app_name = "mlflow"
@@ -27,5 +27,8 @@ urlpatterns = [
     path("registered-models/get-latest-versions", models.latest_view, name="model-latest"),
     path("registered-models/set-tag", tags.model_set_view, name="model-tag-set"),
     path("registered-models/delete-tag", tags.model_delete_view, name="model-tag-delete"),
+    path("webhooks", webhooks.collection, name="webhook-list"),
+    path("webhooks/<str:webhook_id>", webhooks.single, name="webhook"),
+    path("webhooks/<str:webhook_id>/test", webhooks.try_out, name="webhook-test"),
     re_path(r"^(?P<rest>.*)$", http.unknown, name="unknown"),
 ]

@@ -5,14 +5,17 @@ from __future__ import annotations
 import time
 
 import pytest
+from mlflow.entities.model_registry import ModelVersionTag, RegisteredModelTag
 from mlflow.entities.webhook import WebhookEvent, WebhookStatus
 from mlflow.exceptions import MlflowException
 from mlflow.webhooks.delivery import _generate_hmac_signature
+from mlflow.webhooks.types import EVENT_TO_PAYLOAD_CLASS
 
 from audit.actions import Action
 from outbound.models import Message
 from outbound.services.deliver import deliver_due
 from registry.models import Webhook
+from registry.webhook_events import IS_PROMPT, PROMPT_TEXT
 from tests.outbound.conftest import respond
 from tests.registry.webhooks.conftest import SECRET, allow, received, told
 
@@ -125,9 +128,7 @@ def test_an_address_that_is_not_called_is_refused_and_recorded(
 
 
 @pytest.mark.parametrize("name", ["-bot", "two words", "x" * 64, "a/b", "bot\n"])
-def test_odd_names_are_refused(admin, receiver, name, monkeypatch):
-    from mlflow.store.model_registry import rest_store  # noqa: F401  (the client checks nothing)
-
+def test_odd_names_are_refused(admin, receiver, name):
     with pytest.raises(MlflowException, match="name"):
         admin.create_webhook(name=name, url=receiver.url(), events=[CREATED])
     assert not Webhook.objects.exists()
@@ -180,22 +181,20 @@ def test_what_the_client_does_is_told(admin, webhook, receiver):
 
 def test_every_event_of_models_and_prompts_is_told_with_mlflows_keys(admin, receiver):
     """The keys are those of the payload classes that the client itself carries."""
-    from mlflow.webhooks.types import EVENT_TO_PAYLOAD_CLASS
-
     wanted = [it for it in EVENT_TO_PAYLOAD_CLASS if it[0].value != "budget_policy"]
     admin.create_webhook(
         name="all", url=receiver.url(), events=[WebhookEvent(*pair) for pair in wanted]
     )
-    for name, tags in (("m", None), ("p", {"mlflow.prompt.is_prompt": "true"})):
-        admin.create_registered_model(name, tags=tags)
-        prompt = {"mlflow.prompt.is_prompt": "true", "mlflow.prompt.text": "Hello {{name}}"}
-        store = admin._get_registry_client().store
-        store.create_model_version(
-            name, "prompt-template" if tags else "s3://b/m", tags=_tags(prompt if tags else {})
-        )
-        store.set_registered_model_tag(name, _tag("colour", "blue"))
+    store = admin._get_registry_client().store
+    for name, of_model, of_version in (
+        ("m", {}, {}),
+        ("p", {IS_PROMPT: "true"}, {IS_PROMPT: "true", PROMPT_TEXT: "Hello {{name}}"}),
+    ):
+        store.create_registered_model(name, tags=_tags(RegisteredModelTag, of_model))
+        store.create_model_version(name, "prompt-template", tags=_tags(ModelVersionTag, of_version))
+        store.set_registered_model_tag(name, RegisteredModelTag("colour", "blue"))
         store.delete_registered_model_tag(name, "colour")
-        store.set_model_version_tag(name, "1", _tag("colour", "blue"))
+        store.set_model_version_tag(name, "1", ModelVersionTag("colour", "blue"))
         store.delete_model_version_tag(name, "1", "colour")
         store.set_registered_model_alias(name, "best", "1")
         store.delete_registered_model_alias(name, "best")
@@ -212,11 +211,5 @@ def test_every_event_of_models_and_prompts_is_told_with_mlflows_keys(admin, rece
     assert seen["prompt_version", "created"]["template"] == "Hello {{name}}"
 
 
-def _tag(key, value):
-    from mlflow.entities.model_registry import ModelVersionTag
-
-    return ModelVersionTag(key, value)
-
-
-def _tags(tags):
-    return [_tag(key, value) for key, value in tags.items()]
+def _tags(kind, tags):
+    return [kind(key, value) for key, value in tags.items()]
