@@ -17,7 +17,12 @@ class GovernanceConfig(AppConfig):
         from jobs import schedules
         from monitoring.signals import threshold_crossed
         from registry.ports import register_alias_guard, register_version_part
-        from registry.signals import alias_moved, dataset_ready, version_registered
+        from registry.signals import (
+            alias_moved,
+            card_revised,
+            dataset_ready,
+            version_registered,
+        )
         from serving.signals import endpoint_ready
 
         register_authority(ApprovalAuthority())
@@ -29,6 +34,7 @@ class GovernanceConfig(AppConfig):
             (endpoint_ready, receivers.on_endpoint_ready),
             (dataset_ready, receivers.on_dataset_ready),
             (alias_moved, receivers.on_alias_moved),
+            (card_revised, receivers.on_card_revised),
             (threshold_crossed, receivers.on_threshold_crossed),
             (rollout_finished, receivers.on_rollout_finished),
             (receipt_mismatched, receivers.on_receipt_mismatched),

@@ -11,14 +11,16 @@ from django.db.models import Count, Q
 from evaluation.models import Evidence
 from evaluation.selectors import deviations
 from governance.gates import policy_text
-from governance.gates.evaluate import REGRESSION_KINDS, Facts, Have, Source
+from governance.gates.evaluate import Facts, Have, Source
 from governance.gates.expression import Condition, Family
 from governance.models import Finding
-from registry.models import Dataset, Environment, ModelVersion
+from registry import kinds
+from registry import selectors_cards as cards
+from registry.models import Dataset, Environment, Kind, ModelVersion
 from serving import selectors as serving
 
 #: Model kinds whose evidence this house can make: one score per row.
-MEASURABLE_KINDS = frozenset({"binary", "rule", "vendor", "anomaly"}) | REGRESSION_KINDS
+MEASURABLE_KINDS = frozenset(kind for kind in Kind.values if kinds.is_measurable(kind))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +48,12 @@ class Subject:
 
 @dataclass(slots=True)
 class Gathered:
-    """The facts, the evidence behind them, and the needs that nothing meets yet."""
+    """The facts, the evidence and the card behind them, and the needs that nothing meets yet."""
 
     facts: Facts
     evidence: dict[tuple[str, str], Evidence] = field(default_factory=dict)
     unmet: list[Need] = field(default_factory=list)
+    card_digest: str = ""
 
 
 def needs(body: dict[str, Any], *, kind: str, has_live: bool) -> list[Need]:
@@ -62,7 +65,13 @@ def needs(body: dict[str, Any], *, kind: str, has_live: bool) -> list[Need]:
     found = _gated(body, has_live=has_live)
     if has_live and body["dataset"] and kind in MEASURABLE_KINDS:
         found.setdefault(("differential", body["dataset"]), set())
-    return [Need(kind, dataset, tuple(sorted(g))) for (kind, dataset), g in found.items()]
+    # What means nothing for this kind of model is missing from nowhere.
+    meaningless = kinds.not_applicable(kind)
+    return [
+        Need(name, dataset, tuple(sorted(groups)))
+        for (name, dataset), groups in found.items()
+        if name not in meaningless
+    ]
 
 
 def ungated(body: dict[str, Any], *, kind: str, has_live: bool) -> list[Need]:
@@ -132,27 +141,18 @@ def gather(subject: Subject) -> Gathered:
                     live_sources[(need.kind, need.dataset)] = Source(
                         Have.COMPLETE, found.result, evidence_id=found.pk
                     )
+    card = cards.card_of(version)
     facts = Facts(
         kind=model.kind,
         environment=subject.environment.name,
         live=live.number if live is not None else None,
         sources=sources,
         live_sources=live_sources,
-        card_missing=card_missing(version),
+        card_missing=cards.missing(version, card),
         findings=_findings(version),
+        not_applicable=kinds.not_applicable(model.kind),
     )
-    return Gathered(facts, chosen, unmet)
-
-
-def card_missing(version: ModelVersion) -> list[str]:
-    """The parts of the model card that are empty, in words."""
-    model = version.model
-    parts = {
-        "the model's description": model.description,
-        "the model's purpose": model.purpose,
-        "the version's description": version.description,
-    }
-    return [words for words, text in parts.items() if not text.strip()]
+    return Gathered(facts, chosen, unmet, card.digest if card is not None else "")
 
 
 def _findings(version: ModelVersion) -> dict[str, int]:

@@ -60,6 +60,12 @@ def on_dataset_ready(sender: Any, *, dataset: Any, **_: Any) -> None:
     _refresh(waiting, ask=True)
 
 
+def on_card_revised(sender: Any, *, version: Any, **_: Any) -> None:
+    """Who wrote the card became an author, and what was signed says which card: look again."""
+    _check(version=version.pk)
+    _refresh(PromotionRequest.objects.open().filter(version=version.pk))
+
+
 def on_alias_moved(sender: Any, *, model: Any, name: str, **_: Any) -> None:
     """Something else is live: open requests and running checks compare with that now."""
     _check(version__model=model, environment__alias=name, state="running", ask=True)

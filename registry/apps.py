@@ -7,8 +7,10 @@ class RegistryConfig(AppConfig):
     def ready(self) -> None:
         from registry import jobs, jobs_artifacts, receivers  # noqa: F401
         from registry.parts.artifacts import ArtifactsPart
+        from registry.parts.cards import CardPart
         from registry.parts.gating import GatingPart
         from registry.ports import register_model_part, register_version_part
 
         register_model_part(GatingPart())
+        register_version_part(CardPart())
         register_version_part(ArtifactsPart())

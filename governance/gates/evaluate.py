@@ -63,6 +63,7 @@ class Facts:
         live_sources: the live version's own evaluation and fairness evidence, likewise.
         card_missing: parts of the model card that are empty.
         findings: ``open``, ``open_high``, ``open_medium``: how many findings are open.
+        not_applicable: evidence that means nothing for this kind of model, and why.
     """
 
     kind: str
@@ -72,6 +73,7 @@ class Facts:
     live_sources: Mapping[tuple[str, str], Source] = field(default_factory=dict)
     card_missing: Sequence[str] = ()
     findings: Mapping[str, int] = field(default_factory=dict)
+    not_applicable: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,8 @@ def judge_one(condition: Condition, facts: Facts) -> Verdict:
         return _card(facts)
     if condition.family is Family.FINDINGS:
         return _findings(condition, facts)
+    if reason := facts.not_applicable.get(_EVIDENCE[condition.family]):
+        return Verdict(State.NOT_APPLICABLE, reason)
     if condition.family is Family.EXPLANATION:
         return _explanation(facts)
     if not_applicable := _why_not_applicable(condition, facts):
@@ -130,7 +134,7 @@ def _card(facts: Facts) -> Verdict:
     if facts.card_missing:
         missing = _and(facts.card_missing)
         return Verdict(State.FAILS, f"The card lacks {missing}.", remedy=f"Write {missing}.")
-    return Verdict(State.PASSES, "Purpose, owner and both descriptions are there.")
+    return Verdict(State.PASSES, "The card has every section that its tier asks for.")
 
 
 def _findings(condition: Condition, facts: Facts) -> Verdict:
@@ -180,6 +184,11 @@ _KINDS = {
     Family.DELTA: ("differential", "The comparison with the live version"),
     Family.FLIPS: ("differential", "The comparison with the live version"),
     Family.FAIRNESS: ("fairness", "The fairness evaluation"),
+}
+
+
+_EVIDENCE = {family: kind for family, (kind, _) in _KINDS.items()} | {
+    Family.EXPLANATION: "explanation"
 }
 
 

@@ -80,7 +80,7 @@ def open_request(
     subject = _subject(promotion, live)
     gathered = facts.gather(subject)
     keys = {author.key for author in authors}
-    promotion.content = _content(promotion, _digests(gathered), keys)
+    promotion.content = _content(promotion, gathered, keys)
     promotion.digest = contents.digest(promotion.content)
     try:
         with transaction.atomic():
@@ -251,7 +251,7 @@ def present_content(promotion: PromotionRequest) -> tuple[str, facts.Gathered]:
     live = registry.live_version(promotion.model, promotion.environment.name)
     gathered = facts.gather(_subject(promotion, live))
     _, keys = _authors(promotion)
-    return _content(promotion, _digests(gathered), keys), gathered
+    return _content(promotion, gathered, keys), gathered
 
 
 def _ask_missing(
@@ -287,23 +287,18 @@ def _subject(promotion: PromotionRequest, live: ModelVersion | None) -> facts.Su
     )
 
 
-def _content(
-    promotion: PromotionRequest, evidence_digests: Sequence[str], author_keys: set[str]
-) -> str:
+def _content(promotion: PromotionRequest, gathered: facts.Gathered, author_keys: set[str]) -> str:
     revision = promotion.policy_revision
     return contents.content(
         release_digest=promotion.release_digest,
         environment=promotion.environment.name,
         policy_digest=revision.digest,
-        evidence_digests=evidence_digests,
+        evidence_digests=[item.digest for item in gathered.evidence.values() if item.digest],
         plan=promotion.plan,
         authors=author_keys,
         meanings=revision.body["meanings"],
+        card_digest=gathered.card_digest,
     )
-
-
-def _digests(gathered: facts.Gathered) -> list[str]:
-    return [item.digest for item in gathered.evidence.values() if item.digest]
 
 
 def _authors(promotion: PromotionRequest) -> tuple[list[Author], set[str]]:
@@ -329,7 +324,7 @@ def _evaluate(promotion: PromotionRequest, *, actor: Actor) -> None:
         return
     gathered = facts.gather(_subject(promotion, live))
     authors, keys = _authors(promotion)
-    text = _content(promotion, _digests(gathered), keys)
+    text = _content(promotion, gathered, keys)
     void: list[Signature] = []
     has_changed = text != promotion.content
     if has_changed:

@@ -16,6 +16,7 @@ from registry import selectors as registry
 from registry.models import Alias, Dataset, Environment, ModelVersion, RegisteredModel
 from tests.factories.accounts import person
 from tests.factories.registry import DatasetFactory, ModelVersionFactory, RegisteredModelFactory
+from tests.factories.registry_cards import CardRevisionFactory
 
 SOURCE = """\
 policy: {name}
@@ -65,9 +66,13 @@ def model(workspace: Any, **fields: Any) -> RegisteredModel:
     return RegisteredModelFactory(workspace=workspace, **fields)
 
 
-def version(of: RegisteredModel, **fields: Any) -> ModelVersion:
+def version(of: RegisteredModel, *, card: bool = True, **fields: Any) -> ModelVersion:
+    """A version with a whole card, written by who registered it."""
     fields.setdefault("description", "Trained on January.")
-    return ModelVersionFactory(model=of, **fields)
+    made = ModelVersionFactory(model=of, **fields)
+    if card:
+        CardRevisionFactory(version=made)
+    return made
 
 
 def dataset(workspace: Any, name: str = "holdout") -> Dataset:

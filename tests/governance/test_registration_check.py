@@ -252,7 +252,7 @@ def test_the_card_and_findings_decide_at_promotion(workspace):
     make.policy(workspace, gates=("card.complete", "findings.open == 0", *GATES))
     model = make.model(workspace, gated_at_registration=True, description="")
     make.finding(workspace, model=model)
-    version = pending(model, description="")
+    version = pending(model, card=False)
     make.evaluation(version)
 
     check = registration.begin(version)
