@@ -12,10 +12,12 @@ _NO_AND = "MLflow makes one comparison of it that never holds; here AND is missi
 _DOUBLED = "MLflow cannot say a quote within quotes; a doubled one means it, as in SQL"
 _PAGE = "A page without rows that names a next one would go on for ever"
 _INSTANT = "MLflow writes one time for all that a transition moves; here each has its own"
+_STAGES = "One version a stage, in the order of the stages; MLflow's come by number"
 
 AGREED: dict[str, str] = {
     'POST model-versions/transition-stage {"archive_existing_versions": true, "name": "churn", '
     '"stage": "None", "version": "4"}': _FAULT,
+    'GET registered-models/get-latest-versions {"name": "churn"}': _STAGES,
     'GET registered-models/search {"filter": "name = \'q\'\'uote\'"}': _DOUBLED,
     'GET registered-models/search {"max_results": 0}': _PAGE,
     'GET registered-models/search {"max_results": -1}': _PAGE,
