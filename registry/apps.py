@@ -9,8 +9,14 @@ class RegistryConfig(AppConfig):
         from registry.parts.artifacts import ArtifactsPart
         from registry.parts.cards import CardPart
         from registry.parts.gating import GatingPart
+        from registry.parts.prompts import PromptPart
+        from registry.parts.lineage import LineagePart, LinksPart, SignaturePart
         from registry.ports import register_model_part, register_version_part
 
         register_model_part(GatingPart())
+        register_version_part(PromptPart())
         register_version_part(CardPart())
+        register_version_part(LineagePart())
+        register_version_part(SignaturePart())
         register_version_part(ArtifactsPart())
+        register_version_part(LinksPart())

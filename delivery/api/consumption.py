@@ -24,7 +24,9 @@ from delivery.api import serializers_consumption as shapes
 from delivery.api.parsers import LinesParser
 from delivery.filters import DeviceFilter, ReceiptFilter
 from delivery.models import BatchReceipt, Device, Fallback, Recall, Snapshot
+from delivery.needs import MISSING, needs_of
 from delivery.services import fallbacks, fleet, learning, recalls, receipts, snapshots
+from registry import kinds
 from registry import selectors as registry
 from registry.models import RegisteredModel
 
@@ -287,6 +289,27 @@ class SnapshotList(generics.ListAPIView[Snapshot]):
             )
         made.refresh_from_db()
         return Response(shapes.SnapshotOut(made).data, status=202)
+
+
+class VersionNeeds(APIView):
+    """What this version's kind and consumption ask for, how far it is, and what does not apply."""
+
+    capabilities: ClassVar = {"get": VIEW}
+
+    @extend_schema(responses=shapes.NeedsOut)
+    def get(self, request: Request, name: str, number: int, version: str | None = None) -> Response:
+        found = registry.get_version(_caller(request).workspace, name, number)
+        needs = needs_of(found)
+        body = {
+            "model": found.model.name,
+            "version": found.number,
+            "kind": found.model.kind,
+            "consumption": found.consumption,
+            "sentence": kinds.way(found.consumption).sentence,
+            "missing": [need.item.key for need in needs if need.state == MISSING],
+            "needs": needs,
+        }
+        return Response(shapes.NeedsOut(body).data)
 
 
 class FallbackDetail(APIView):

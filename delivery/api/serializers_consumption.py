@@ -255,3 +255,32 @@ class FallbackOut(serializers.ModelSerializer[Fallback]):
     class Meta:
         model = Fallback
         fields = ["version", "release_digest", "reason", "set_by_label", "set_at"]
+
+
+class NeedOut(serializers.Serializer[Any]):
+    key = serializers.CharField(source="item.key")
+    group = serializers.ChoiceField(choices=["evidence", "document", "use"], source="item.group")
+    title = serializers.CharField(source="item.title")
+    want = serializers.ChoiceField(
+        choices=["needed", "optional", "not_applicable"], source="item.want"
+    )
+    support = serializers.ChoiceField(
+        choices=["here", "outside", "not_applicable"],
+        source="item.support",
+        help_text="“outside”: it applies, and its figures come from elsewhere",
+    )
+    state = serializers.ChoiceField(
+        choices=["done", "waiting", "missing", "absent", "not_applicable"]
+    )
+    words = serializers.CharField(help_text="how far it is, or why it does not apply")
+    url = serializers.CharField(allow_blank=True)
+
+
+class NeedsOut(serializers.Serializer[Any]):
+    model = serializers.CharField()
+    version = serializers.IntegerField()
+    kind = serializers.CharField()
+    consumption = serializers.CharField()
+    sentence = serializers.CharField()
+    missing = serializers.ListField(child=serializers.CharField())
+    needs = NeedOut(many=True)

@@ -24,5 +24,10 @@ urlpatterns = [
     path(f"{MODEL}/learning", consumption.Learning.as_view(), name="learning-detail"),
     path(f"{MODEL}/snapshots", consumption.SnapshotList.as_view(), name="snapshot-list"),
     path(f"{MODEL}/fallback", consumption.FallbackDetail.as_view(), name="fallback-detail"),
+    path(
+        f"{MODEL}/versions/<int:number>/needs",
+        consumption.VersionNeeds.as_view(),
+        name="version-needs",
+    ),
     *router.urls,
 ]

@@ -10,6 +10,7 @@ from django.views.generic import TemplateView
 from accounts.roles import Capability
 from accounts.views.mixins import CallerMixin
 from delivery import selectors
+from registry import selectors as registry
 
 PAGE = 50
 
@@ -23,8 +24,14 @@ class RouteList(CallerMixin, TemplateView):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         found = selectors.routes(self.caller.workspace)
         page = Paginator(found, PAGE).get_page(self.request.GET.get("page"))
+        read = [it.model for it in page.object_list if it.is_read]
+        live = {
+            (it.model.pk, it.environment.pk): it.version
+            for it in registry.live_versions(self.caller.workspace, models=read)
+        }
         return super().get_context_data(
             page_obj=page,
+            rows=[(it, live.get((it.model_id, it.environment_id))) for it in page.object_list],
             gateways=list(selectors.gateways(self.caller.workspace)),
             section="inventory",
             **kwargs,

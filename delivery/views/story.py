@@ -88,6 +88,8 @@ def _fact(rollout: Rollout, current: RolloutStep | None, latest: RolloutSample |
     """One sentence of fact, from the rows alone."""
     new = rollout.to_version.number
     state = rollout.state
+    if rollout.route.is_read:
+        return _handed_over(rollout)
     if state == Rollout.State.SUCCEEDED:
         return f"Version {new} carries all of {rollout.route.name}; nothing was worse on the way."
     if state in {Rollout.State.ROLLED_BACK, Rollout.State.FAILED}:
@@ -109,6 +111,25 @@ def _fact(rollout: Rollout, current: RolloutStep | None, latest: RolloutSample |
         f" {candidate['answers']:,} of {current.min_answers:,} answers are in."
         f" Errors: {_rate(candidate)}{compared}.{paused}"
     )
+
+
+def _handed_over(rollout: Rollout) -> str:
+    """The sentence of a rollout that shares out no traffic."""
+    new, route, state = rollout.to_version.number, rollout.route, rollout.state
+    if state == Rollout.State.SUCCEEDED:
+        text = f"Version {new} is handed over: whoever asks {route.name} is told to run it"
+        if route.held_version_id is not None and route.held_version_id == rollout.from_version_id:
+            text += ", ring by ring"
+        if route.taken_version_id == rollout.to_version_id and route.taken_at is not None:
+            return f"{text}. First asked for on {route.taken_at:%d %b %Y %H:%M} UTC."
+        return f"{text}. Nobody has asked since."
+    if state in {Rollout.State.ROLLED_BACK, Rollout.State.FAILED}:
+        return rollout.reason or f"Nobody is told to run version {new}."
+    if state == Rollout.State.NEEDS_OPERATOR:
+        return f"Somebody must decide: {rollout.reason}"
+    if state == Rollout.State.PAUSED:
+        return f"Version {new} is not handed over yet: paused. {rollout.reason}".strip()
+    return f"Version {new} is being handed over to the readers of {route.name}."
 
 
 def _times(rows: list[RolloutSample]) -> tuple[str, list[float]]:
