@@ -6,14 +6,14 @@ from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING
 
-from demo.story import auditing, canary, credit, ground, promotion, rollback, watching
+from demo.story import auditing, canary, credit, ground, pipeline, promotion, rollback, watching
 from demo.story.stage import Stage
 
 if TYPE_CHECKING:
     from demo.house import House
     from demo.report import Report
 
-CHAPTERS = (ground, promotion, canary, credit, watching, rollback, auditing)
+CHAPTERS = (ground, promotion, pipeline, canary, credit, watching, rollback, auditing)
 
 
 def play(house: House, report: Report) -> bool:

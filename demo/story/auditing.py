@@ -1,4 +1,4 @@
-"""Chapter 7: the trail is verified offline, and a tampered copy is refused."""
+"""Chapter 8: the trail is verified offline, and a tampered copy is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Chapter 3: version 2 goes live by steps, under replayed traffic, and no request fails."""
+"""Chapter 4: version 2 goes live by steps, under replayed traffic, and no request fails."""
 
 from __future__ import annotations
 

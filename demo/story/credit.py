@@ -1,4 +1,4 @@
-"""Chapter 4: another model, where fairness is a gate."""
+"""Chapter 5: another model, where fairness is a gate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Chapter 6: version 4 is signed, but its server fails without weather: it goes back by itself."""
+"""Chapter 7: version 4 is signed, but its server fails without weather: it goes back by itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Chapter 5: April to December pass; what drifted, what it did to the score, who was told."""
+"""Chapter 6: April to December pass; what drifted, what it did to the score, who was told."""
 
 from __future__ import annotations
 
