@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from serving import selectors
 from serving.services import provide
 
 if TYPE_CHECKING:
@@ -12,7 +13,8 @@ if TYPE_CHECKING:
 
 def on_version_registered(sender: Any, version: ModelVersion, **kwargs: Any) -> None:
     """A version without an endpoint gets one, where its model says how."""
-    provide.begin(version=version)
+    if selectors.has_source(version.model_id):
+        provide.begin(version=version)
 
 
 def on_version_tag_set(sender: Any, version: ModelVersion, key: str, **kwargs: Any) -> None:

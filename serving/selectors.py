@@ -7,6 +7,8 @@ from uuid import UUID
 
 from django.db.models import Case, IntegerField, QuerySet, Value, When
 
+from common.db import fetch_onefrom django.urls import reverse
+
 from common.errors import NotFound
 from registry.models import Dataset, VersionDataset
 from registry.services import datasets
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from registry.models import ModelVersion, RegisteredModel
 
 SAMPLE_ROWS = 3
+_HAS_SOURCE = "SELECT 1 FROM serving_endpointsource WHERE model_id = %s AND removed_at IS NULL"
 _EMPTY = {
     "long": 0,
     "integer": 0,
@@ -59,12 +62,26 @@ def endpoint_for(version: ModelVersion) -> Endpoint | None:
     )
 
 
+def input_columns(version: ModelVersion) -> list[tuple[str, str, list[str]]]:
+    """``registry.ports.InputColumns``: what the version's endpoints in use are sent."""
+    rows = Endpoint.objects.filter(version=version, retired_at=None).order_by("name")
+    return [
+        (it.name, reverse("serving:endpoint-detail", args=[it.uid]), list(it.input_columns))
+        for it in rows
+    ]
+
+
 def get_endpoint(workspace: Workspace, uid: UUID) -> Endpoint:
     """The endpoint. Raises: NotFound."""
     found = endpoints_for(workspace).filter(uid=uid).first()
     if found is None:
         raise NotFound("There is no such endpoint here.", code="endpoint_not_found")
     return found
+
+
+def has_source(model_id: int) -> bool:
+    """Whether there is one; asked at every registration, so it is asked cheaply."""
+    return fetch_one(_HAS_SOURCE, [model_id]) is not None
 
 
 def source_of(model: RegisteredModel) -> EndpointSource | None:

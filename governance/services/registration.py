@@ -22,6 +22,7 @@ from accounts.callers import Caller
 from accounts.roles import Capability
 from audit.actions import Action
 from audit.services import record as audit
+from common.db import fetch_one
 from common.errors import Conflict, DomainError
 from evaluation.models import Evidence
 from governance import facts
@@ -49,6 +50,11 @@ UNSETTLED = (State.RUNNING, State.COULD_NOT_COMPUTE)
 FORGOTTEN = timedelta(seconds=15)
 LOOK_BACK = timedelta(minutes=10)
 BATCH = 100
+#: Asked at every registration, so it is asked cheaply.
+_HAS_POLICY = """
+SELECT 1 FROM governance_policy p JOIN governance_policyrevision r ON r.policy_id = p.id
+WHERE p.workspace_id = %s AND p.retired_at IS NULL AND %s = ANY(r.tiers) LIMIT 1
+"""
 
 
 def concerns(version: ModelVersion) -> bool:
@@ -57,11 +63,7 @@ def concerns(version: ModelVersion) -> bool:
     return (
         model.gated_at_registration
         or version.status == Status.PENDING
-        or Policy.objects.filter(
-            workspace=model.workspace_id,
-            retired_at=None,
-            revisions__tiers__contains=[model.tier],
-        ).exists()
+        or fetch_one(_HAS_POLICY, [model.workspace_id, model.tier]) is not None
     )
 
 

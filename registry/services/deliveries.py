@@ -6,6 +6,7 @@ after the fact, with plain values, before it returns; the call leaves after the 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from django.db import transaction
 from accounts.roles import Capability
 from audit.actions import Action
 from audit.services import record as audit
+from common.db import fetch_all
 from common.errors import Conflict, NotFound
 from outbound.models import Message
 from outbound.services import send
@@ -29,6 +31,12 @@ if TYPE_CHECKING:
     from accounts.models import Workspace
 
 PURPOSE = "webhook"
+#: Asked with every change of the registry, so it is asked cheaply.
+_LISTENING = """
+SELECT uid, url, sealed_secret FROM registry_webhook
+WHERE workspace_id = %s AND events @> %s::jsonb AND status = 'ACTIVE' AND deleted_at IS NULL
+ORDER BY id DESC
+"""
 
 
 def model_created(
@@ -125,14 +133,7 @@ def tell(*, workspace: Workspace, event: Event, data: Mapping[str, Any]) -> int:
     """
     if not transaction.get_connection().in_atomic_block:
         raise transaction.TransactionManagementError("tell() shares its caller's transaction")
-    listening = list(
-        Webhook.objects.filter(
-            workspace=workspace,
-            deleted_at=None,
-            status=Webhook.Status.ACTIVE,
-            events__contains=[event.stored],
-        ).values_list("uid", "url", "sealed_secret")
-    )
+    listening = fetch_all(_LISTENING, [workspace.pk, json.dumps([event.stored])])
     if not listening:
         return 0
     body = events.body(event, data, datetime.now(UTC))

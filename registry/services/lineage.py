@@ -88,6 +88,8 @@ def insist_free(model: RegisteredModel, semantic_version: str) -> str:
 def uploaders(version: ModelVersion, datasets: Iterable[tuple[Dataset, str]]) -> list[Any]:
     """Authors: who uploaded what it was trained on; for a service account, who answers for it."""
     pids = {it.created_by_pid for it, use in datasets if use == VersionDataset.Use.TRAINING}
+    if not pids:
+        return []
     people = list(User.objects.filter(pid__in=pids))
     accounts = ServiceAccount.objects.filter(pid__in=pids).select_related("responsible")
     people += [account.responsible for account in accounts]
