@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.db.models import Case, IntegerField, QuerySet, Value, When
+from django.urls import reverse
 
-from common.db import fetch_onefrom django.urls import reverse
-
+from common.db import fetch_one
 from common.errors import NotFound
 from registry.models import Dataset, VersionDataset
 from registry.services import datasets
