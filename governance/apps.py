@@ -12,11 +12,17 @@ class GovernanceConfig(AppConfig):
         from evaluation.signals import evidence_finished
         from governance import jobs, receivers, receivers_together  # noqa: F401
         from governance.authority import ApprovalAliasGuard, ApprovalAuthority
+        from governance.inventory import NEEDS, FindingsPart, ValidatedPart
         from governance.parts import RegistrationPart
         from governance.services import promotions, registration
         from jobs import schedules
         from monitoring.signals import threshold_crossed
-        from registry.ports import register_alias_guard, register_version_part
+        from registry.needs import register_need
+        from registry.ports import (
+            register_alias_guard,
+            register_inventory_part,
+            register_version_part,
+        )
         from registry.signals import (
             alias_moved,
             card_revised,
@@ -28,6 +34,10 @@ class GovernanceConfig(AppConfig):
         register_authority(ApprovalAuthority())
         register_alias_guard(ApprovalAliasGuard())
         register_version_part(RegistrationPart())
+        register_inventory_part(ValidatedPart())
+        register_inventory_part(FindingsPart())
+        for need in NEEDS:
+            register_need(need)
         facts = (
             (version_registered, receivers.on_version_registered),
             (evidence_finished, receivers.on_evidence_finished),

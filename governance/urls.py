@@ -31,4 +31,5 @@ urlpatterns = [
         name="registration-check",
     ),
     path("", include("governance.urls_audit")),
+    path("", include("governance.urls_as_of")),
 ]

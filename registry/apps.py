@@ -5,13 +5,15 @@ class RegistryConfig(AppConfig):
     name = "registry"
 
     def ready(self) -> None:
+        from jobs import schedules
         from registry import jobs, jobs_artifacts, receivers  # noqa: F401
         from registry.parts.artifacts import ArtifactsPart
         from registry.parts.cards import CardPart
         from registry.parts.gating import GatingPart
-        from registry.parts.prompts import PromptPart
         from registry.parts.lineage import LineagePart, LinksPart, SignaturePart
+        from registry.parts.prompts import PromptPart
         from registry.ports import register_model_part, register_version_part
+        from registry.summary import refresh
 
         register_model_part(GatingPart())
         register_version_part(PromptPart())
@@ -20,3 +22,4 @@ class RegistryConfig(AppConfig):
         register_version_part(SignaturePart())
         register_version_part(ArtifactsPart())
         register_version_part(LinksPart())
+        schedules.register("registry.summaries", every_s=30, func=refresh)

@@ -161,7 +161,7 @@ def alias_history(model: RegisteredModel) -> QuerySet[Alias]:
 def as_of(model: RegisteredModel, at: datetime) -> list[AliasSpan]:
     """Where each alias stood at that moment, by name."""
     rows = (
-        Alias.objects.filter(_standing_at(at), model=model)
+        Alias.objects.filter(standing_at(at), model=model)
         .select_related("version__model")
         .order_by("name")
     )
@@ -192,7 +192,7 @@ def live_versions(
 ) -> list[Live]:
     """What is (or at ``at`` was) live, by model and environment; three queries however many."""
     by_alias = {it.alias: it for it in environments(workspace)}
-    standing = Q(ended_at=None) if at is None else _standing_at(at)
+    standing = Q(ended_at=None) if at is None else standing_at(at)
     rows = Alias.objects.filter(
         standing, model__workspace=workspace, name__in=list(by_alias)
     ).select_related("version", "model__owner")
@@ -236,7 +236,8 @@ def unmapped_authors(version: ModelVersion) -> list[str]:
     )
 
 
-def _standing_at(at: datetime) -> Q:
+def standing_at(at: datetime) -> Q:
+    """Rows of alias history that held at that moment."""
     return (
         Q(started_at__lte=at)
         & (Q(ended_at=None) | Q(ended_at__gt=at))

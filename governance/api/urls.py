@@ -53,4 +53,5 @@ urlpatterns = [
         name="registration-check",
     ),
     path("", include("governance.api.urls_audit")),
+    path("", include("governance.api.urls_as_of")),
 ]

@@ -9,6 +9,7 @@ from django.core.exceptions import ObjectDoesNotExist
 from rest_framework import serializers
 
 from common.api.serializers import StrictSerializer
+from registry.api.serializers_lineage import DerivedFromIn, LinkIn
 from registry.models import (
     Alias,
     Consumption,
@@ -20,6 +21,8 @@ from registry.models import (
     VersionDataset,
 )
 from registry.release import ReleaseInput
+from registry.semver import MAX_SEMANTIC
+from registry.services.links import MAX_LINKS
 
 TEXT = 10_000
 NAME = 255
@@ -167,11 +170,23 @@ class VersionIn(StrictSerializer):
     training = TrainingIn(required=False)
     datasets = UsedDatasetIn(many=True, required=False)
     components = ComponentIn(many=True, required=False)
+    derived_from = DerivedFromIn(required=False)
+    semantic_version = serializers.CharField(
+        max_length=MAX_SEMANTIC, required=False, allow_blank=True, help_text="SemVer 2, once"
+    )
+    links = LinkIn(many=True, required=False, max_length=MAX_LINKS)
     reported_metrics = serializers.DictField(child=FiniteFloatField(), required=False)
     description = serializers.CharField(max_length=TEXT, required=False, allow_blank=True)
     tags = TagsField(required=False)
 
-    _BESIDE = ("reported_metrics", "description", "tags", "run_user")
+    _BESIDE = (
+        "reported_metrics",
+        "description",
+        "tags",
+        "run_user",
+        "semantic_version",
+        "links",
+    )
 
     def release(self) -> ReleaseInput:
         """The part that the digest covers."""
@@ -200,10 +215,17 @@ class AuthorMapIn(StrictSerializer):
     user = serializers.EmailField(max_length=254, help_text="the person's e-mail")
 
 
+class SchemaColumnOut(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    type = serializers.CharField()
+
+
 class UsedDatasetOut(serializers.Serializer[Any]):
     name = serializers.CharField(source="dataset.name")
     digest = serializers.CharField(source="dataset.digest")
     use = serializers.CharField()
+    rows = serializers.IntegerField(source="dataset.rows")
+    columns = SchemaColumnOut(source="dataset.columns", many=True)
 
 
 class VersionOut(serializers.ModelSerializer[ModelVersion]):
@@ -215,6 +237,7 @@ class VersionOut(serializers.ModelSerializer[ModelVersion]):
     reported_metrics = serializers.DictField(child=serializers.FloatField())
     release = serializers.DictField()
     signature = serializers.DictField()
+    derived_from = serializers.SerializerMethodField()
 
     class Meta:
         model = ModelVersion
@@ -222,6 +245,7 @@ class VersionOut(serializers.ModelSerializer[ModelVersion]):
             "uid",
             "model",
             "number",
+            "semantic_version",
             "digest",
             "release",
             "consumption",
@@ -270,26 +294,6 @@ class AliasOut(serializers.ModelSerializer[Alias]):
     class Meta:
         model = Alias
         fields = ["alias", "version", "digest", "since", "until", "reference"]
-
-
-class SpanOut(serializers.Serializer[Any]):
-    """An alias at one moment."""
-
-    alias = serializers.CharField()
-    version = serializers.IntegerField(source="version.number")
-    digest = serializers.CharField(source="version.release_digest")
-    since = serializers.DateTimeField()
-    until = serializers.DateTimeField(allow_null=True)
-
-
-class AsOfQuery(StrictSerializer):
-    at = serializers.DateTimeField(required=False, help_text="ISO 8601; now, when left out")
-
-
-class AsOfOut(serializers.Serializer[Any]):
-    model = serializers.CharField()
-    at = serializers.DateTimeField()
-    aliases = SpanOut(many=True)
 
 
 class DatasetIn(StrictSerializer):

@@ -20,12 +20,12 @@ urlpatterns = [
     ),
     path("models/<str:name>/aliases", views.AliasList.as_view(), name="alias-list"),
     path("models/<str:name>/aliases/<str:alias>", views.AliasDetail.as_view(), name="alias-detail"),
-    path("models/<str:name>/as-of", views.ModelAsOf.as_view(), name="model-as-of"),
     path("datasets", views.DatasetList.as_view(), name="dataset-list"),
     path("datasets/<str:name>", views.DatasetDetail.as_view(), name="dataset-detail"),
     path("environments", views.EnvironmentList.as_view(), name="environment-list"),
     path("", include("registry.api.urls_webhooks")),
     path("", include("registry.api.urls_cards")),
+    path("", include("registry.api.urls_lineage")),
     path("", include("registry.api.urls_artifacts")),
     path("", include("registry.api.urls_find")),
 ]

@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 
 from django.db import transaction
 from django.db.models import Prefetch, QuerySet
-from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import generics
 from rest_framework.parsers import MultiPartParser
@@ -21,6 +20,7 @@ from registry import selectors
 from registry.api import serializers as shapes
 from registry.filters import DatasetFilter, ModelFilter
 from registry.models import Alias, Dataset, Environment, ModelVersion, RegisteredModel
+from registry.semver import insist_semantic
 from registry.services import aliases, datasets, gating, models, versions
 
 #: What a multipart body may have beside the file itself.
@@ -101,7 +101,17 @@ class VersionList(generics.ListAPIView[ModelVersion]):
         if getattr(self, "swagger_fake_view", False):
             return self.queryset
         model = selectors.get_model(caller_of(self.request).workspace, self.kwargs["name"])
-        return selectors.versions_for(model)
+        found = selectors.versions_for(model)
+        semantic = self.request.query_params.get("semantic_version")
+        if semantic is None:
+            return found
+        return found.filter(semantic_version=insist_semantic(semantic))
+
+    @extend_schema(
+        parameters=[OpenApiParameter("semantic_version", str, description="only this one")]
+    )
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().get(request, *args, **kwargs)
 
     @extend_schema(request=shapes.VersionIn, responses={201: shapes.VersionDetailOut})
     def post(self, request: Request, name: str) -> Response:
@@ -211,21 +221,6 @@ class AliasDetail(APIView):
         ):
             aliases.move(caller=caller, model=model, name=standing.name, version=None)
         return Response(status=204)
-
-
-class ModelAsOf(APIView):
-    """What every alias of a model stood on at a moment."""
-
-    capabilities: ClassVar = {"get": Capability.VIEW}
-
-    @extend_schema(parameters=[shapes.AsOfQuery], responses=shapes.AsOfOut)
-    def get(self, request: Request, name: str) -> Response:
-        model = selectors.get_model(caller_of(request).workspace, name)
-        query = shapes.AsOfQuery(data=request.query_params.dict())
-        query.is_valid(raise_exception=True)
-        at = query.validated_data.get("at") or timezone.now()
-        body = {"model": model.name, "at": at, "aliases": selectors.as_of(model, at)}
-        return Response(shapes.AsOfOut(body).data)
 
 
 class DatasetList(generics.ListAPIView[Dataset]):

@@ -86,7 +86,11 @@ class SavedViews(generics.ListAPIView[SavedView]):
     def post(self, request: Request) -> Response:
         given = shapes.SavedViewIn(data=request.data)
         given.is_valid(raise_exception=True)
-        content = {"page": SavedView.Page.INVENTORY, "query": "", "is_shared": False}
+        content: dict[str, Any] = {
+            "page": SavedView.Page.INVENTORY,
+            "query": "",
+            "is_shared": False,
+        }
         view = views.save(caller=caller_of(request), **(content | dict(given.validated_data)))
         return Response(shapes.SavedViewOut(view).data, status=201)
 

@@ -203,8 +203,8 @@ _Loaded = dict[int, tuple[Any, str, list[tuple[str, str]], list[str]]]
 def _load_models(workspace: Workspace, keys: list[int]) -> _Loaded:
     rows = RegisteredModel.objects.filter(pk__in=keys).select_related("owner")
     live: dict[int, list[str]] = {}
-    for (model, _), names in _live(workspace, model__in=keys).items():
-        live.setdefault(model, []).extend(names)
+    for key, names in _live(workspace, model__in=keys).items():
+        live.setdefault(key[0], []).extend(names)
     return {
         it.pk: (
             it,

@@ -57,7 +57,9 @@ class _Words(Func):
     arity = 1
     output_field = TextField()
 
-    def as_sql(self, compiler: Any, connection: Any, **context: Any) -> tuple[str, tuple[()]]:
+    def as_sql(  # type: ignore[override]
+        self, compiler: Any, connection: Any, **context: Any
+    ) -> tuple[str, tuple[()]]:
         key = self.get_source_expressions()[0]
         return f'{compiler.quote_name_unless_alias(key.alias)}."search_words"', ()
 
