@@ -10,8 +10,17 @@ from django import forms
 from accounts.models import User
 from accounts.selectors import people
 from registry import selectors
-from registry.models import Consumption, Dataset, Kind, RegisteredModel
+from registry.forms_lineage import link_of, numbered
+from registry.models import (
+    Consumption,
+    Dataset,
+    Derivation,
+    Kind,
+    RegisteredModel,
+    VersionLink,
+)
 from registry.release import ReleaseInput
+from registry.semver import MAX_SEMANTIC
 
 TEXT = 10_000
 
@@ -79,6 +88,12 @@ class ModelForm(forms.Form):
 class VersionForm(forms.Form):
     """A release by hand; CI sends the same by REST."""
 
+    semantic_version = forms.CharField(
+        max_length=MAX_SEMANTIC,
+        required=False,
+        label="Semantic version",
+        help_text="Such as 2.1.0 or 2.1.0-rc.1; stands beside the number, once a model.",
+    )
     artifacts = Lines(
         max_length=100_000,
         required=False,
@@ -118,6 +133,32 @@ class VersionForm(forms.Form):
     validation = forms.ModelMultipleChoiceField(
         queryset=Dataset.objects.none(), required=False, label="Validated on"
     )
+    derived_from = forms.CharField(
+        max_length=300,
+        required=False,
+        label="Derived from",
+        help_text="The version it was made from: a number, or another model and its number.",
+    )
+    derivation = forms.ChoiceField(
+        choices=[("", "–"), *Derivation.choices],
+        required=False,
+        label="How it was derived",
+        help_text="It is compared with its parent as soon as both answer.",
+    )
+    components = Lines(
+        max_length=50_000,
+        required=False,
+        help_text="The versions that it calls, one a line: model and number. They go live "
+        "together, or not at all.",
+    )
+    links = Lines(
+        max_length=100_000,
+        required=False,
+        label="Elsewhere",
+        help_text="One a line: kind, address and, if you like, a name. Kinds: "
+        + ", ".join(VersionLink.Kind.values)
+        + ". Shown, and never fetched.",
+    )
     reported_metrics = Lines(
         max_length=50_000,
         required=False,
@@ -130,14 +171,38 @@ class VersionForm(forms.Form):
         label="What changed",
     )
 
-    def __init__(self, *args: Any, workspace: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, workspace: Any, model_name: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.model_name = model_name
         for name in ("training", "validation"):
             field = cast("forms.ModelMultipleChoiceField[Dataset]", self.fields[name])
             field.queryset = selectors.datasets_for(workspace).order_by("name")
 
     def clean_artifacts(self) -> list[dict[str, Any]]:
         return [_artifact(line) for line in self.cleaned_data["artifacts"]]
+
+    def clean_derived_from(self) -> dict[str, Any] | None:
+        text = self.cleaned_data["derived_from"]
+        return numbered(text, default_model=self.model_name) if text else None
+
+    def clean_components(self) -> list[dict[str, Any]]:
+        return [numbered(line) for line in self.cleaned_data["components"]]
+
+    def clean_links(self) -> list[dict[str, str]]:
+        return [link_of(line) for line in self.cleaned_data["links"]]
+
+    def clean(self) -> dict[str, Any]:
+        data: dict[str, Any] = super().clean() or {}
+        if bool(data.get("derived_from")) != bool(data.get("derivation")):
+            name = "derivation" if data.get("derived_from") else "derived_from"
+            if name not in self.errors:
+                self.add_error(name, "A parent and how it was derived come together.")
+        return data
+
+    def beside(self) -> dict[str, Any]:
+        """What does not belong to the release."""
+        keys = ("reported_metrics", "description", "semantic_version", "links")
+        return {key: self.cleaned_data[key] for key in keys}
 
     def clean_reported_metrics(self) -> dict[str, float]:
         metrics = {}
@@ -174,8 +239,11 @@ class VersionForm(forms.Form):
             for use in ("training", "validation")
             for dataset in data[use]
         ]
+        parent = data["derived_from"]
         return ReleaseInput(
             datasets=datasets,
+            components=data["components"],
+            derived_from={**parent, "derivation": data["derivation"]} if parent else None,
             **{
                 key: data[key]
                 for key in (

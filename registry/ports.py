@@ -147,6 +147,26 @@ def page_parts(
     return shown
 
 
+class InputColumns(Protocol):
+    """Who knows what columns a version is sent where it answers: serving, for its endpoints."""
+
+    def __call__(self, version: ModelVersion) -> Sequence[tuple[str, str, Sequence[str]]]:
+        """For each: its name, its page, its columns in order."""
+
+
+_input_columns: list[InputColumns] = []
+
+
+def register_input_columns(source: InputColumns) -> None:
+    """Ask the source, too, whenever a signature is checked."""
+    _input_columns.append(source)
+
+
+def input_columns_of(version: ModelVersion) -> list[tuple[str, str, Sequence[str]]]:
+    """Everything that is sent columns of this version."""
+    return [found for source in _input_columns for found in source(version)]
+
+
 class InventoryPart(Protocol):
     """A column of the inventory that an app above fills: monitors, findings, validations."""
 

@@ -29,5 +29,6 @@ urlpatterns = [
     path("", include("registry.urls_webhooks")),
     path("", include("registry.urls_artifacts")),
     path("", include("registry.urls_cards")),
+    path("", include("registry.urls_lineage")),
     path("", include("registry.urls_find")),
 ]

@@ -252,6 +252,7 @@ class VersionOut(serializers.ModelSerializer[ModelVersion]):
             "source",
             "run_id",
             "git_commit",
+            "derived_from",
             "decision_threshold",
             "signature",
             "reported_metrics",
@@ -263,6 +264,11 @@ class VersionOut(serializers.ModelSerializer[ModelVersion]):
             "created_through",
             "created_at",
         ]
+
+    @extend_schema_field(DerivedFromOut(allow_null=True))
+    def get_derived_from(self, version: ModelVersion) -> Any:
+        """As the release says it, by digest."""
+        return version.release.get("derived_from")
 
 
 class VersionDetailOut(VersionOut):

@@ -146,6 +146,15 @@ class ModelVersion(models.Model):
     def __str__(self) -> str:
         return f"{self.model.name} {self.number}"
 
+    @property
+    def numbers(self) -> str:
+        """``7``, or ``7 (2.1.0)`` where it has a semantic version: how pages name it."""
+        return (
+            f"{self.number} ({self.semantic_version})"
+            if self.semantic_version
+            else str(self.number)
+        )
+
 
 class VersionAuthor(models.Model):
     """Somebody who shaped a version (git author, run user …); ``user`` is null when unmapped.

@@ -49,12 +49,12 @@ class VersionCreateView(CallerMixin, TemplateView):
                 "decision_threshold": newest.decision_threshold,
                 "consumption": newest.consumption,
             }
-        form = VersionForm(workspace=self.caller.workspace, initial=initial)
+        form = VersionForm(workspace=self.caller.workspace, model_name=model.name, initial=initial)
         return self.render_to_response({"form": form, "model": model, "newest": newest})
 
     def post(self, request: HttpRequest, name: str) -> HttpResponse:
         model = self._model(name)
-        form = VersionForm(request.POST, workspace=self.caller.workspace)
+        form = VersionForm(request.POST, workspace=self.caller.workspace, model_name=model.name)
         if not form.is_valid():
             return self.render_to_response({"form": form, "model": model}, status=422)
         try:
@@ -62,8 +62,7 @@ class VersionCreateView(CallerMixin, TemplateView):
                 caller=self.caller,
                 model=model,
                 release=form.release(),
-                reported_metrics=form.cleaned_data["reported_metrics"],
-                description=form.cleaned_data["description"],
+                **form.beside(),
             )
         except DomainError as error:
             problem = put_beside(form, error)
@@ -113,7 +112,6 @@ def version_context(caller: Caller, version: ModelVersion) -> dict[str, Any]:
             version.aliases.filter(ended_at=None).order_by("name").values_list("name", flat=True)
         ),
         "artifacts": release.get("artifacts", []),
-        "components": release.get("components", []),
         "origin": [
             (label, release.get(key))
             for label, key in (
@@ -128,7 +126,6 @@ def version_context(caller: Caller, version: ModelVersion) -> dict[str, Any]:
         "training": sorted((release.get("training") or {}).items()),
         "extra": sorted((release.get("extra") or {}).items()),
         "metrics": sorted(version.reported_metrics.items()),
-        "used": list(version.datasets.select_related("dataset").order_by("use", "dataset__name")),
         "authors": authors,
         "unmapped": unmapped,
         "author_forms": [
