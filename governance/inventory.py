@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from django.db.models import Count, Max, Min
 from django.urls import reverse
 
-from common.templatetags.ui import plural
+from common.ui.figures import plural
 from governance.models import Finding, PromotionRequest, Signature
 from registry.models import Alias
 from registry.needs import Need, last_alias, with_live

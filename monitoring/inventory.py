@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from django.urls import reverse
 
-from common.templatetags.ui import plural
+from common.ui.figures import plural
 from monitoring.models import Alert, Monitor, Window
 from monitoring.selectors import UNRESOLVED
 from registry.models import Alias
