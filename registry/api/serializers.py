@@ -10,7 +10,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from common.api.serializers import StrictSerializer
-from registry.api.serializers_lineage import DerivedFromIn, LinkIn
+from registry.api.serializers_lineage import DerivedFromIn, DerivedFromOut, LinkIn
 from registry.models import (
     Alias,
     Consumption,
