@@ -66,8 +66,10 @@ def on_card_revised(sender: Any, *, version: Any, **_: Any) -> None:
     _refresh(PromotionRequest.objects.open().filter(version=version.pk))
 
 
-def on_alias_moved(sender: Any, *, model: Any, name: str, **_: Any) -> None:
+def on_alias_moved(sender: Any, *, model: Any, name: str, protected: bool = True, **_: Any) -> None:
     """Something else is live: open requests and running checks compare with that now."""
+    if not protected:
+        return
     _check(version__model=model, environment__alias=name, state="running", ask=True)
     _refresh(PromotionRequest.objects.open().filter(model=model, environment__alias=name), ask=True)
 

@@ -17,9 +17,12 @@ logger = logging.getLogger(__name__)
 
 
 @receiver(alias_moved)
-def look_again_where_it_is_called(sender: Any, *, model: Any, name: str, **_: Any) -> None:
+def look_again_where_it_is_called(
+    sender: Any, *, model: Any, name: str, protected: bool = True, **_: Any
+) -> None:
     """Something else of this model is live: whoever calls it may go now, or no longer."""
-    _look_again(model=model, environment__alias=name)
+    if protected:
+        _look_again(model=model, environment__alias=name)
 
 
 @receiver(promotion_closed)

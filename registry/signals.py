@@ -33,5 +33,5 @@ model_tag_deleted = Signal()
 dataset_ready = Signal()
 
 #: An alias stands elsewhere. Arguments: ``model``, ``name``, ``version`` (or None), ``previous``
-#: (ModelVersion or None), ``caller``.
+#: (ModelVersion or None), ``caller``, ``protected`` (an environment's: something else is live).
 alias_moved = Signal()

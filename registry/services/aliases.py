@@ -8,15 +8,16 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from accounts.roles import Capability
 from audit.actions import Action
 from audit.services import record as audit
+from common.db import fetch_one
 from common.errors import Conflict, Invalid, NotFound
 from registry import components, selectors
 from registry.errors import ProtectedAlias
-from registry.models import Alias, Kind, RegisteredModel
+from registry.models import Alias, Kind, ModelVersion, RegisteredModel
 from registry.names import insist_alias
 from registry.ports import alias_guard
 from registry.services import deliveries
@@ -25,7 +26,22 @@ from registry.signals import alias_moved
 
 if TYPE_CHECKING:
     from accounts.callers import Caller
-    from registry.models import ModelVersion
+
+
+_ALIAS_COLUMNS = ["id", "model_id", "name", "version_id", "started_at", "ended_at"]
+_VERSION_COLUMNS = ["id", "uid", "workspace_id", "model_id", "number", "release_digest"]
+_OPEN_ROW = f"""
+SELECT {", ".join(f"a.{it}" for it in _ALIAS_COLUMNS)},
+    {", ".join(f"v.{it}" for it in _VERSION_COLUMNS)}
+FROM registry_alias a JOIN registry_modelversion v ON v.id = a.version_id
+WHERE a.model_id = %s AND a.name = %s AND a.ended_at IS NULL
+"""  # noqa: S608 -- names of columns only
+_END = "UPDATE registry_alias SET ended_at = %s WHERE id = %s RETURNING id"
+_IS_PROTECTED = "SELECT 1 FROM registry_environment WHERE workspace_id = %s AND alias = %s"
+_TOUCH = """
+UPDATE registry_registeredmodel SET updated_at = clock_timestamp() WHERE id = %s
+RETURNING updated_at, (SELECT deleted_at FROM registry_modelversion WHERE id = %s::bigint)
+"""
 
 
 @transaction.atomic
@@ -49,8 +65,9 @@ def move(
     """
     caller.insist(Capability.MODEL_EDIT)
     insist_alias(name)
-    if name not in selectors.protected_aliases(model.workspace):
-        return _stand(caller, lock(model), name, _insist_own(version, model), reference)
+    if not _is_protected(model.workspace_id, name):
+        own = _insist_own(version, model)
+        return _stand(caller, lock(model), name, own, reference, protected=False)
     present = components.standing(name, [model.pk]).get(model.pk)
     locked = _lock_all(components.models_touched(version, present) | {model.pk})
     model = locked[model.pk]
@@ -87,6 +104,8 @@ def _stand(
     name: str,
     version: ModelVersion | None,
     reference: str,
+    *,
+    protected: bool = True,
 ) -> Alias | None:
     """End the row that stands and begin the new one; the model is locked, the move allowed."""
     present = _open_row(model, name)
@@ -99,7 +118,7 @@ def _stand(
         # A move within one clock tick must not make a row end before it started.
         now = max(now, present.started_at)
         present.ended_at = now
-        present.save(update_fields=["ended_at"])
+        fetch_one(_END, [now, present.pk])
     moved = None
     if version is not None:
         moved = Alias.objects.create(
@@ -141,6 +160,7 @@ def _stand(
             version=version,
             previous=present.version if present else None,
             caller=caller,
+            protected=protected,
         ),
         robust=True,
     )
@@ -212,12 +232,22 @@ def _lock_all(keys: Collection[int]) -> dict[int, RegisteredModel]:
     return {it.pk: it for it in rows}
 
 
+def _is_protected(workspace_id: int, name: str) -> bool:
+    if name == selectors.ALWAYS_PROTECTED:
+        return True
+    return fetch_one(_IS_PROTECTED, [workspace_id, name]) is not None
+
+
 def _open_row(model: RegisteredModel, name: str) -> Alias | None:
-    return (
-        Alias.objects.select_related("version")
-        .filter(model=model, name=name, ended_at=None)
-        .first()
-    )
+    """The row that stands, its version along; what nobody asks of that is not read."""
+    row = fetch_one(_OPEN_ROW, [model.pk, name])
+    if row is None:
+        return None
+    width = len(_ALIAS_COLUMNS)
+    alias = Alias.from_db("default", _ALIAS_COLUMNS, list(row[:width]))
+    alias.version = ModelVersion.from_db("default", _VERSION_COLUMNS, list(row[width:]))
+    alias.model = alias.version.model = model
+    return alias
 
 
 def _touched(model: RegisteredModel, version: ModelVersion | None) -> datetime:
@@ -225,13 +255,10 @@ def _touched(model: RegisteredModel, version: ModelVersion | None) -> datetime:
 
     The model is changed at that moment. Raises: NotFound (the version was deleted meanwhile).
     """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE registry_registeredmodel SET updated_at = clock_timestamp() WHERE id = %s "
-            "RETURNING updated_at, (SELECT deleted_at FROM registry_modelversion WHERE id = %s)",
-            [model.pk, version.pk if version is not None else None],
-        )
-        now, deleted_at = cursor.fetchone()
+    row = fetch_one(_TOUCH, [model.pk, version.pk if version is not None else None])
+    if row is None:
+        raise NotFound(f"There is no model “{model.name}” here.", code="model_not_found")
+    now, deleted_at = row
     if version is not None and deleted_at is not None:
         raise NotFound(f"{version} is deleted.", code="version_not_found")
     moment: datetime = now

@@ -13,6 +13,7 @@ from django.db.models.functions import Now
 from accounts.roles import Capability
 from audit.actions import Action
 from audit.services import record as audit
+from common.db import fetch_one
 from common.errors import AlreadyExists, Invalid, NotFound
 from registry.models import Kind, RegisteredModel
 from registry.names import insist_name, insist_tags, insist_text
@@ -30,6 +31,10 @@ MAX_JOB_ID = 255
 _COLUMNS = [field.attname for field in RegisteredModel._meta.concrete_fields if not field.generated]
 #: The next number is taken and the row locked in one statement: whoever comes second waits here,
 #: and a transaction that is rolled back gives its number back.
+_LOCK = (
+    f"SELECT {', '.join(_COLUMNS)} FROM registry_registeredmodel "  # noqa: S608
+    "WHERE id = %s FOR UPDATE"
+)
 _TAKE_NUMBER = f"""
 UPDATE registry_registeredmodel
 SET next_version = next_version + 1, updated_at = clock_timestamp()
@@ -167,11 +172,15 @@ def lock(model: RegisteredModel) -> RegisteredModel:
 
     Raises: NotFound when it was deleted meanwhile.
     """
-    locked = (
-        RegisteredModel.objects.select_for_update(of=("self",))
-        .select_related("workspace", "owner")
-        .get(pk=model.pk)
-    )
+    row = fetch_one(_LOCK, [model.pk])
+    if row is None:
+        raise RegisteredModel.DoesNotExist
+    locked = _from_row(row)
+    known = model._state.fields_cache
+    for field in ("workspace", "owner"):
+        # Who came along comes along, unless it is another one by now.
+        if field in known and getattr(known[field], "pk", None) == getattr(locked, f"{field}_id"):
+            setattr(locked, field, known[field])
     if locked.deleted_at is not None:
         raise NotFound(f"There is no model “{locked.name}” here.", code="model_not_found")
     return locked
@@ -184,16 +193,11 @@ def take_number(workspace: Workspace, model: RegisteredModel | str) -> tuple[Reg
     Raises: NotFound.
     """
     key, value = ("name", model) if isinstance(model, str) else ("id", model.pk)
-    with connection.cursor() as cursor:
-        cursor.execute(_TAKE_NUMBER.format(key=key), [workspace.pk, value])
-        row = cursor.fetchone()
+    row = fetch_one(_TAKE_NUMBER.format(key=key), [workspace.pk, value])
     if row is None:
         name = model if isinstance(model, str) else model.name
         raise NotFound(f"There is no model “{name[:80]}” here.", code="model_not_found")
-    values = dict(zip(_COLUMNS, row, strict=True))
-    if isinstance(values["tags"], str):
-        values["tags"] = json.loads(values["tags"])
-    locked = RegisteredModel.from_db("default", list(values), list(values.values()))
+    locked = _from_row(row)
     locked.workspace = workspace
     return locked, locked.next_version - 1
 
@@ -205,6 +209,13 @@ def touch(model: RegisteredModel) -> None:
             "UPDATE registry_registeredmodel SET updated_at = clock_timestamp() WHERE id = %s",
             [model.pk],
         )
+
+
+def _from_row(row: tuple[Any, ...]) -> RegisteredModel:
+    values = dict(zip(_COLUMNS, row, strict=True))
+    if isinstance(values["tags"], str):
+        values["tags"] = json.loads(values["tags"])
+    return RegisteredModel.from_db("default", list(values), list(values.values()))
 
 
 def _insist_may_own(owner: User, caller: Caller) -> None:
