@@ -42,8 +42,8 @@ class ValidatedPart:
         now = datetime.now(UTC)
         last = (
             PromotionRequest.objects.filter(model__in=keys, status__in=_SIGNED)
-            .order_by("model", "-pk")
-            .distinct("model")
+            .order_by("model_id", "-pk")
+            .distinct("model_id")
         )
         requests = {it.model_id: it for it in last}
         signed: dict[int, Signature] = {

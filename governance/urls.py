@@ -32,4 +32,5 @@ urlpatterns = [
     ),
     path("", include("governance.urls_audit")),
     path("", include("governance.urls_as_of")),
+    path("", include("governance.urls_compare")),
 ]

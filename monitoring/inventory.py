@@ -42,8 +42,8 @@ class MonitorPart:
             alerts.setdefault(alert.monitor_id, []).append(alert)
         counted = set(
             Window.objects.filter(monitor__in=watching, rows__gt=0)
-            .order_by("monitor")
-            .distinct("monitor")
+            .order_by("monitor_id")
+            .distinct("monitor_id")
             .values_list("monitor", flat=True)
         )
         live = set(

@@ -54,4 +54,5 @@ urlpatterns = [
     ),
     path("", include("governance.api.urls_audit")),
     path("", include("governance.api.urls_as_of")),
+    path("", include("governance.api.urls_compare")),
 ]

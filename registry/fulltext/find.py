@@ -228,7 +228,7 @@ def _load_versions(workspace: Workspace, keys: list[int]) -> _Loaded:
     live = _live(workspace, version__in=keys)
     cards = {
         it.version_id: it.sections
-        for it in CardRevision.objects.filter(version__in=keys).order_by("version", "number")
+        for it in CardRevision.objects.filter(version__in=keys).order_by("version_id", "number")
     }
     return {
         it.pk: (
