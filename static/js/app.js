@@ -80,7 +80,7 @@
     });
     if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || !shortcutOn()) return;
     if (event.target.closest("input, textarea, select, [contenteditable], dialog")) return;
-    const field = document.querySelector("main input[type=search], main [data-search]");
+    const field = document.querySelector("main input[type=search], main [data-search], .topbar [data-search]");
     if (!field) return;
     event.preventDefault();
     field.focus();
