@@ -37,7 +37,7 @@ def render(text: str) -> SafeString:
         nh3.clean(
             _parser().render(text),
             tags=set(TAGS),
-            attributes={"a": {"href"}},
+            attributes={"*": set(), "a": {"href"}},
             url_schemes=set(SCHEMES),
             # A relative address would lead into this site, where a click acts as the reader.
             url_relative="deny",
