@@ -49,25 +49,26 @@ def read(file: IO[bytes], size: int) -> dict[str, Any]:
     weights = {tensor.name for tensor in graph.initializer}
     inputs = [_column(it) for it in graph.input if it.name not in weights][:MAX_COLUMNS]
     outputs = [_column(it) for it in graph.output][:MAX_COLUMNS]
-    operators = Counter(node.op_type for one in graphs for node in one.node)
+    operators = Counter(_text(node.op_type) for one in graphs for node in one.node)
     return {
         "ir_version": model.ir_version,
         "operator_sets": [
-            {"domain": it.domain or "ai.onnx", "version": it.version} for it in model.opset_import
+            {"domain": _text(it.domain) or "ai.onnx", "version": it.version}
+            for it in model.opset_import
         ][:50],
-        "producer": f"{model.producer_name} {model.producer_version}".strip(),
-        "graph": graph.name,
+        "producer": f"{_text(model.producer_name)} {_text(model.producer_version)}".strip(),
+        "graph": _text(graph.name),
         "nodes": sum(operators.values()),
         "operators": dict(operators.most_common(30)),
         "custom_domains": sorted(
-            {node.domain for one in graphs for node in one.node}
+            {_text(node.domain) for one in graphs for node in one.node}
             - _KNOWN_DOMAINS
-            - {function.domain for function in model.functions}
+            - {_text(function.domain) for function in model.functions}
         )[:20],
         "functions": len(model.functions),
         "initializers": len(graph.initializer),
         "parameters": sum(math.prod(tensor.dims) for tensor in graph.initializer),
-        "metadata": {it.key: it.value for it in list(model.metadata_props)[:20]},
+        "metadata": {_text(it.key): _text(it.value) for it in list(model.metadata_props)[:20]},
         "inputs": inputs,
         "outputs": outputs,
         "signature": {
@@ -75,6 +76,11 @@ def read(file: IO[bytes], size: int) -> dict[str, Any]:
             "outputs": [{"name": it["name"], "type": _said(it)} for it in outputs],
         },
     }
+
+
+def _text(value: str | bytes) -> str:
+    """What protobuf gives for a text: bytes, where it is no UTF-8."""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
 
 
 def _graphs(model: onnx.ModelProto) -> Iterator[Any]:
@@ -115,7 +121,7 @@ def _is_external(tensor: Any) -> bool:
 
 def _column(info: Any) -> dict[str, Any]:
     kind = info.type.WhichOneof("value") or "unknown"
-    found: dict[str, Any] = {"name": info.name, "kind": kind.removesuffix("_type")}
+    found: dict[str, Any] = {"name": _text(info.name), "kind": kind.removesuffix("_type")}
     if kind in ("tensor_type", "sparse_tensor_type"):
         tensor = getattr(info.type, kind)
         found["type"] = _TYPES.get(tensor.elem_type, f"type {tensor.elem_type}")
@@ -128,7 +134,7 @@ def _dimension(dim: Any) -> Any:
     with contextlib.suppress(ValueError):
         if dim.HasField("dim_value"):
             return dim.dim_value
-    return dim.dim_param[:40] or "?"
+    return _text(dim.dim_param)[:40] or "?"
 
 
 def _said(column: dict[str, Any]) -> str:

@@ -1,6 +1,6 @@
 """Universal Binary JSON (draft 12) as XGBoost writes it, within bounds (pure).
 
-Arrays with a type are weights and split points: they are skipped and given as how many they are.
+Long arrays with a type are weights and split points: skipped, and given as how many they are.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import Any
 
 MAX_DEPTH = 64
 MAX_VALUES = 5_000_000
+_SHORT = 16
 _NUMBERS = {
     b"i": struct.Struct(">b"), b"U": struct.Struct(">B"), b"I": struct.Struct(">h"),
     b"l": struct.Struct(">i"), b"L": struct.Struct(">q"), b"d": struct.Struct(">f"),
@@ -89,8 +90,10 @@ class _Reader:
             if self.take(1) != b"#" or mark not in _NUMBERS:
                 raise BadUbj("a typed list has no length")
             count = self.count()
-            self.take(count * _NUMBERS[mark].size)
-            return {"count": count}
+            raw = self.take(count * _NUMBERS[mark].size)
+            if count > _SHORT:
+                return {"count": count}
+            return [it[0] for it in _NUMBERS[mark].iter_unpack(raw)]
         if self.peek() == b"#":
             self.take(1)
             count = self.count()
