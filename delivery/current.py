@@ -10,6 +10,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db.models import Q
@@ -139,10 +140,17 @@ def approval_of(route: Route, version: ModelVersion) -> Standing | None:
         return None
     reference = row.reference
     if reference.startswith("rollout:"):
-        uid = reference.partition(":")[2]
-        found = Rollout.objects.filter(uid=uid).values_list("reference", flat=True).first()
-        reference = found or ""
+        reference = _behind(reference.partition(":")[2])
     return authority().standing(reference)
+
+
+def _behind(rollout: str) -> str:
+    """The approval that a rollout carried out; nothing where the text names none."""
+    try:
+        uid = UUID(rollout)
+    except ValueError:
+        return ""
+    return Rollout.objects.filter(uid=uid).values_list("reference", flat=True).first() or ""
 
 
 def _latest_standing(route: Route, version: ModelVersion, also: Q | None = None) -> Alias | None:

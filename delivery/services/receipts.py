@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -96,9 +95,12 @@ def receive(
     receipt.refresh_from_db(fields=["received_at"])
     _record(caller, receipt)
     if not verdict.agrees:
-        send = partial(receipt_mismatched.send, BatchReceipt, receipt=receipt)
-        transaction.on_commit(send, robust=True)
+        transaction.on_commit(lambda: _tell(receipt), robust=True)
     return receipt, True
+
+
+def _tell(receipt: BatchReceipt) -> None:
+    receipt_mismatched.send(BatchReceipt, receipt=receipt)
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,9 @@ def open_finding(
         raise NotAllowed("That model belongs to another workspace.")
     if promotion is not None and promotion.workspace_id != caller.workspace.pk:
         raise NotAllowed("That request belongs to another workspace.")
-    owner = owner or (model.owner if model is not None else None)
+    if owner is None and model is not None and is_member(model.owner, caller.workspace):
+        # An owner who has left leaves the finding without one, and not unopened.
+        owner = model.owner
     _insist_owner(caller, owner)
     known = Finding.objects.filter(workspace=caller.workspace, source=source, reference=reference)
     if reference and (found := known.first()) is not None:
