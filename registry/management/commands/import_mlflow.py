@@ -6,8 +6,6 @@ printed at the end and stays on the page “Imports”.
 
 from __future__ import annotations
 
-import os
-import sys
 from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -17,7 +15,8 @@ from accounts.models import User, Workspace
 from accounts.selectors import memberships_by_workspace, roles_of
 from audit.actor import Actor
 from common.errors import DomainError
-from registry.importing.source import Source, authorization, base_url
+from registry.importing import credentials
+from registry.importing.source import Source, base_url
 from registry.services import imports
 
 if TYPE_CHECKING:
@@ -41,19 +40,7 @@ class Command(BaseCommand):
             help="the person who brings it in: becomes the owner of new models and an author",
         )
         parser.add_argument("--workspace", help="its slug; needed where the person has several")
-        how = parser.add_mutually_exclusive_group()
-        how.add_argument(
-            "--token",
-            metavar="TOKEN",
-            help="for the other registry; “-” reads it from standard input; "
-            "without it, MLFLOW_TRACKING_TOKEN",
-        )
-        how.add_argument(
-            "--user",
-            metavar="NAME",
-            help="for the other registry; the password is MLFLOW_TRACKING_PASSWORD, "
-            "or the first line of standard input",
-        )
+        credentials.add_arguments(parser)
         parser.add_argument("--all", action="store_true", help="print every line of the report")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -62,7 +49,7 @@ class Command(BaseCommand):
             source = Source(
                 url=base_url(options["source"]),
                 workspace=caller.workspace,
-                headers=_headers(options["token"], options["user"]),
+                headers=credentials.headers(token=options["token"], user=options["user"]),
             )
             run = imports.begin(caller=caller, source_url=options["source"])
             if run.cursor.get("model") or run.counts:
@@ -111,12 +98,3 @@ def _workspace(slug: str | None, held: list[Workspace]) -> Workspace:
             return workspace
     slugs = ", ".join(workspace.slug for workspace in held) or "none"
     raise CommandError(f"Name a workspace of this person with --workspace ({slugs}).")
-
-
-def _headers(token: str | None, user: str | None) -> dict[str, str]:
-    if user:
-        password = os.environ.get("MLFLOW_TRACKING_PASSWORD") or sys.stdin.readline().rstrip("\n")
-        return authorization(user=user, password=password)
-    if token == "-":
-        token = sys.stdin.readline().strip()
-    return authorization(token=token or os.environ.get("MLFLOW_TRACKING_TOKEN", ""))
