@@ -33,6 +33,8 @@ from registry import selectors as registry
 from registry.models import Environment, ModelVersion
 from registry.models.model_version import Status
 from registry.services import status as statuses
+from serving import selectors as serving
+from serving.models import Endpoint, EndpointProvision
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -154,14 +156,15 @@ def keep_moving() -> int:
         gates__state=CheckGate.State.WAITING, gates__evidence__state__in=ended
     ).distinct()
     done += refresh_all(stale)
-    late = RegistrationCheck.objects.filter(
+    waiting = RegistrationCheck.objects.filter(
+        # The end of an endpoint that was to come is not announced: it is looked up.
+        Q(deadline_at__lte=Now()) | Q(state=State.COULD_NOT_COMPUTE),
         state__in=UNSETTLED,
         is_gated=True,
-        deadline_at__lte=Now(),
         version__status=Status.PENDING,
         version__deleted_at=None,
     )
-    return done + refresh_all(late)
+    return done + refresh_all(waiting)
 
 
 def _forgotten() -> Iterable[ModelVersion]:
@@ -279,7 +282,7 @@ def _settle(check: RegistrationCheck, gates: list[CheckGate]) -> None:
     now = words.Situation(
         status=version.status,
         is_late=check.is_late,  # type: ignore[attr-defined]
-        is_coming=False,
+        is_coming=_is_coming(version),
         is_in_use=any(
             live.version.pk == version.pk
             for live in registry.live_versions(check.workspace, models=[version.model])
@@ -294,6 +297,16 @@ def _settle(check: RegistrationCheck, gates: list[CheckGate]) -> None:
             status=answer.status,
             message=answer.message,
         )
+
+
+def _is_coming(version: ModelVersion) -> bool:
+    """Whether an endpoint is being stood up, or was and is not probed yet."""
+    newest = serving.provisions_of(version).first()
+    if newest is None:
+        return False
+    return newest.state in EndpointProvision.OPEN or (
+        newest.endpoint is not None and newest.endpoint.state == Endpoint.State.UNKNOWN
+    )
 
 
 def url_of(version: ModelVersion) -> str:

@@ -19,7 +19,9 @@ from jobs.models import Job
 from jobs.services.run import run_until_idle
 from registry.models import ModelVersion, RegisteredModel
 from registry.signals import version_registered
+from serving.services import provide
 from tests.factories import governance as make
+from tests.factories.serving import EndpointProvisionFactory
 from tests.trail import recorded_actions
 
 pytestmark = pytest.mark.django_db
@@ -367,3 +369,19 @@ def test_a_check_names_its_policy_or_has_none(gated):
 
     with pytest.raises(IntegrityError, match="check_policy_is_whole"), transaction.atomic():
         RegistrationCheck.objects.filter(pk=check.pk).update(state="no_policy")
+
+
+def test_while_an_endpoint_is_being_stood_up_it_waits(gated):
+    make.dataset(gated.workspace)
+    version = pending(gated)
+    provision = EndpointProvisionFactory(version=version)
+    registration.begin(version)
+    registration.keep_moving()
+    assert told(version)[0] == "PENDING_REGISTRATION"
+
+    provide.give_up(provision=provision, reason="No such host.")
+    registration.keep_moving()
+
+    status, message = told(version)
+    assert status == "READY"
+    assert "has no endpoint" in message
