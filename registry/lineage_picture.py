@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 MOST_BOXES = 8
 HEIGHT = 54
 GAP = 14
-_CHARACTER = 7.6
+_CHARACTER = 8.6
+#: Of a text that is cut, so many characters of its end stay: a version's number stands there.
+_END = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ def wide(graph: Graph) -> Picture:
     before, after = graph.before[:MOST_BOXES], graph.after[:MOST_BOXES]
     rows = max(len(before), len(after), 1)
     height = rows * HEIGHT + (rows - 1) * GAP
-    columns = [(0, 270), (330, 270), (660, 270)]
+    columns = [(0, 218), (254, 218), (508, 218)]
 
     def stack(nodes: Sequence[Node], column: int) -> list[Box]:
         x, width = columns[column]
@@ -79,7 +81,7 @@ def wide(graph: Graph) -> Picture:
     left, right = stack(before, 0), stack(after, 2)
     centre = _box(graph.centre, columns[1][0], (height - HEIGHT) // 2, columns[1][1], True)
     arrows = [_across(it, centre) for it in left] + [_across(centre, it) for it in right]
-    return Picture(930, height, [*left, centre, *right], arrows, _left_out(graph))
+    return Picture(726, height, [*left, centre, *right], arrows, _left_out(graph))
 
 
 def narrow(graph: Graph) -> Picture:
@@ -111,7 +113,9 @@ def _left_out(graph: Graph) -> int:
 
 def _box(node: Node, x: int, y: int, width: int, is_centre: bool = False) -> Box:
     fits = int((width - 24) / _CHARACTER)
-    text = node.label if len(node.label) <= fits else f"{node.label[: fits - 1]}…"
+    text = node.label
+    if len(text) > fits:
+        text = f"{text[: fits - _END - 1]}…{text[-_END:]}"
     return Box(node, x, y, width, HEIGHT, text, is_centre)
 
 
