@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from common.db import fetch_all, fetch_one
+from common.db import columns_of, fetch_all, fetch_one
 from registry.mlflow import errors
 from registry.mlflow.render import (
     MODEL_COLUMNS,
@@ -71,9 +71,16 @@ WHERE {_HERE} AND v.number = %s AND v.deleted_at IS NULL
 _KIND = f"""
 SELECT m.kind FROM registry_registeredmodel m WHERE {_HERE}
 """  # noqa: S608
-_OF_VERSION = ["id", "uid", "workspace_id", "model_id", "number", "release_digest", "tags"]
-_OF_VERSION += ["stage", "status", "description", "deleted_at"]
-_OF_MODEL = ["id", "workspace_id", "name", "owner_id", "kind", "tier", "tags", "deleted_at"]
+# In the order of the model's fields: ``from_db`` gives them their values one after the other.
+_OF_VERSION = columns_of(
+    ModelVersion,
+    *("id", "uid", "workspace_id", "model_id", "number", "release_digest", "description", "tags"),
+    *("status", "stage", "deleted_at"),
+)
+_OF_MODEL = columns_of(
+    RegisteredModel,
+    *("id", "workspace_id", "name", "owner_id", "kind", "tier", "tags", "deleted_at"),
+)
 _FOR_SERVICE = f"""
 SELECT {", ".join(f"v.{it}" for it in _OF_VERSION)}, {", ".join(f"m.{it}" for it in _OF_MODEL)}
 FROM registry_modelversion v JOIN registry_registeredmodel m ON m.id = v.model_id
