@@ -23,6 +23,8 @@ from audit.services import record as audit
 from common.errors import AlreadyExists, Invalid
 from jobs.services.enqueue import enqueue
 from registry import selectors
+from registry.artifacts import content
+from registry.artifacts.content import Checked, read_in_pieces
 from registry.errors import DatasetRefused, DatasetTooLarge
 from registry.models import Dataset
 from registry.names import MAX_NAME, insist_name, insist_text
@@ -99,7 +101,7 @@ def run_profile(*, dataset_uid: str, claim: Claim) -> Dataset:
     refused: DatasetRefused | None = None
     with tempfile.TemporaryDirectory(prefix="cs-dataset-") as folder:
         path = Path(folder) / "upload"
-        with default_storage.open(dataset.storage_name, "rb") as file:
+        with _opened(dataset.storage_name) as file:
             _spool(file, path)
         try:
             found = _profiled(
@@ -135,19 +137,19 @@ def refusals_recorded(*, caller: Caller, name: str) -> Iterator[None]:
 
 
 def store(path: Path, digest: str) -> str:
-    """Put a file into the storage under its digest and return the name it has there."""
-    name = storage_name(digest)
-    if not default_storage.exists(name):
-        with path.open("rb") as file:
-            # Should somebody store the same content at this moment, both files hold it.
-            return default_storage.save(name, File(file, name=name))
-    return name
+    """Put a file into the storage under its digest and return the name it has there.
+
+    Raises: Unavailable.
+    """
+    value = digest.rpartition(":")[2]
+    with path.open("rb") as file:
+        checked = Checked(read_in_pieces(file), size=path.stat().st_size, sha256=value)
+        return content.store(checked, value)
 
 
 def storage_name(digest: str) -> str:
     """``sha256/ab/cd/…`` of ``sha256:abcd…``; made by us, so no name of a user's is a path."""
-    kind, _, value = digest.partition(":")
-    return f"{kind}/{value[:2]}/{value[2:4]}/{value}"
+    return content.storage_name(digest)
 
 
 @contextmanager
@@ -157,7 +159,7 @@ def open_table(dataset: Dataset) -> Iterator[pq.ParquetFile]:
     Raises: Conflict (not ready), DatasetRefused (the stored file is not what was uploaded).
     """
     selectors.insist_ready(dataset)
-    with default_storage.open(dataset.table_name, "rb") as file:
+    with _opened(dataset.table_name) as file:
         _, found = _digest(file)
         if found != dataset.table_digest:
             raise DatasetRefused(
@@ -202,6 +204,11 @@ def read_table(dataset: Dataset, columns: Sequence[str] | None = None) -> pa.Tab
     _insist_has(dataset, columns)
     with open_table(dataset) as parquet:
         return parquet.read(columns=_listed(columns))
+
+
+def _opened(name: str) -> Any:
+    with content.storage_trouble():
+        return default_storage.open(name, "rb")
 
 
 def _spool(fileobj: IO[bytes], path: Path) -> tuple[int, str]:
