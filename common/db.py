@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 from django.conf import settings
 from django.db import connection
+from django.db.models import Model
 
 Row = tuple[Any, ...]
 
@@ -36,6 +37,15 @@ def fetch_all(statement: str, values: Sequence[Any]) -> list[Row]:
         return rows
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as bound:
         return bound.execute(statement, values, prepare=True).fetchall()
+
+
+def columns_of(model: type[Model], *names: str) -> list[str]:
+    """The named columns in the order in which ``Model.from_db`` takes their values."""
+    known = [field.attname for field in model._meta.concrete_fields]
+    unknown = set(names) - set(known)
+    if unknown:
+        raise ValueError(f"{model.__name__} has no {sorted(unknown)}")
+    return [name for name in known if name in names]
 
 
 def _may_prepare() -> bool:

@@ -59,6 +59,7 @@ class Bearer:
         """The same caller that ``http.token_caller`` makes."""
         token_id, _, scopes, token_name, _, wid, slug, wname, uid, pid, email = self.row[:11]
         uname, is_active, sid, spid, sname, sroles, s_active = self.row[11:18]
+        # from_db() takes values in the order of the model's own columns; the tests hold it to that.
         workspace = Workspace.from_db("default", ["id", "slug", "name"], [wid, slug, wname])
         user = User.from_db(
             "default",

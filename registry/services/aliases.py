@@ -13,7 +13,7 @@ from django.db import transaction
 from accounts.roles import Capability
 from audit.actions import Action
 from audit.services import record as audit
-from common.db import fetch_one
+from common.db import columns_of, fetch_one
 from common.errors import Conflict, Invalid, NotFound
 from registry import components, selectors
 from registry.errors import ProtectedAlias
@@ -28,8 +28,10 @@ if TYPE_CHECKING:
     from accounts.callers import Caller
 
 
-_ALIAS_COLUMNS = ["id", "model_id", "name", "version_id", "started_at", "ended_at"]
-_VERSION_COLUMNS = ["id", "uid", "workspace_id", "model_id", "number", "release_digest"]
+_ALIAS_COLUMNS = columns_of(Alias, "id", "model_id", "name", "version_id", "started_at", "ended_at")
+_VERSION_COLUMNS = columns_of(
+    ModelVersion, "id", "uid", "workspace_id", "model_id", "number", "release_digest"
+)
 _OPEN_ROW = f"""
 SELECT {", ".join(f"a.{it}" for it in _ALIAS_COLUMNS)},
     {", ".join(f"v.{it}" for it in _VERSION_COLUMNS)}

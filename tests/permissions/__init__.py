@@ -72,6 +72,8 @@ class Row:
     by_owner: bool = False
     #: body of writing requests, where an empty one would not reach the rule under test
     data: Mapping[str, Any] = field(default_factory=dict)
+    #: no cookies here: everybody is asked for a token, and ``data`` is the query of a GET
+    tokens_only: bool = False
 
     def __post_init__(self) -> None:
         unknown = set(self.methods) - set(METHODS)
