@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django import forms
+from django.db.models import Q
 
 from evaluation.params import MAX_SEED, OFFERED
 from registry.models import Dataset, ModelVersion
@@ -113,7 +114,7 @@ class AskForm(forms.Form):
             workspace=workspace, state=Dataset.State.READY
         ).order_by("name")
         fields["baseline"].queryset = (
-            ModelVersion.objects.filter(model=version.model)
+            ModelVersion.objects.filter(Q(model=version.model) | Q(pk=version.derived_from_id))
             .exclude(pk=version.pk)
             .select_related("model")
         )

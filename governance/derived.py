@@ -40,20 +40,7 @@ def gates(kind: type[Row], version: ModelVersion, live: ModelVersion | None) -> 
         row.remedy = f"Let both answer, or upload predictions of {version} and {parent}."
         return [row]
     row.state = _STATES.get(Evidence.State(evidence.state), Gate.State.COULD_NOT_COMPUTE)
-    row.explanation = sentence(evidence)
+    row.explanation = derived.sentence(evidence)
     if row.state == Gate.State.COULD_NOT_COMPUTE:
         row.remedy = "Run it again."
     return [row]
-
-
-def sentence(evidence: Evidence) -> str:
-    """What the comparison says, or how far it is."""
-    on = f" on {evidence.dataset.name}" if evidence.dataset else ""
-    if evidence.state == Evidence.State.COMPLETE:
-        flips, rows = evidence.result.get("flips"), evidence.result.get("rows", 0)
-        if flips:
-            return f"{flips['total']:,} of {rows:,} decisions differ{on}."
-        return f"{rows:,} answers were compared{on}."
-    if evidence.state in {Evidence.State.WAITING, Evidence.State.RUNNING}:
-        return f"It is being computed{on}."
-    return f"It could not be computed{on}: {evidence.error or 'it was cancelled'}."

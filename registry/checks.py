@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from registry.models import ModelVersion
 
 _SHOWN = 20
+#: Datasets that a form offers are looked at, the newest first.
+_OFFERED = 50
 _WORDS = {
     signature.Severity.ERROR: ("fails", "Does not fit", "danger"),
     signature.Severity.WARNING: ("warns", "Differs", "warning"),
@@ -84,6 +87,23 @@ def checks(version: ModelVersion) -> list[Check]:
             Check("endpoint", name, "Endpoint", url, signature.check_columns(inputs, columns))
         )
     return found
+
+
+def misfits(version: ModelVersion) -> list[Check]:
+    """Of the newest datasets those that the version's endpoint could not be sent."""
+    if not inputs_of(version):
+        return []
+    newest = Dataset.objects.filter(
+        workspace=version.workspace_id, state=Dataset.State.READY
+    ).order_by("-pk")[:_OFFERED]
+    return [it for it in (against(version, dataset) for dataset in newest) if not it.fits]
+
+
+def columns(version: ModelVersion, names: Sequence[str]) -> list[signature.Difference]:
+    """What somebody who chooses these columns should know; notes are left out."""
+    inputs = inputs_of(version)
+    found = signature.check_columns(inputs, names) if inputs else []
+    return [it for it in found if it.severity is not signature.Severity.NOTE]
 
 
 def against(version: ModelVersion, dataset: Dataset, *, what: str = "Dataset") -> Check:

@@ -94,6 +94,19 @@ def why_not_compared(version: Version) -> str:
     return "The comparison is not offered for these two: ask for it by hand to see why."
 
 
+def sentence(evidence: Evidence) -> str:
+    """What the comparison says, or how far it is."""
+    on = f" on {evidence.dataset.name}" if evidence.dataset else ""
+    if evidence.state == Evidence.State.COMPLETE:
+        flips, rows = evidence.result.get("flips"), evidence.result.get("rows", 0)
+        if flips:
+            return f"{flips['total']:,} of {rows:,} decisions differ{on}."
+        return f"{rows:,} answers were compared{on}."
+    if evidence.state in {Evidence.State.WAITING, Evidence.State.RUNNING}:
+        return f"It is being computed{on}."
+    return f"It could not be computed{on}: {evidence.error or 'it was cancelled'}."
+
+
 def _where(version: Version, parent: Version) -> tuple[Dataset | None, str] | None:
     """On which data, and by asking both endpoints or from predictions that are there."""
     if all(endpoint_for(it) is not None for it in (version, parent)):

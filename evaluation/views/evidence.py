@@ -26,6 +26,7 @@ from evaluation.params import OFFERED
 from evaluation.services import predictions
 from evaluation.services import request as requests
 from evaluation.views.detail import parts
+from registry import checks
 from registry.models import ModelVersion
 
 PER_PAGE = 50
@@ -139,6 +140,7 @@ class EvidenceAskView(CallerMixin, TemplateView):
             form=form,
             section="inventory",
             live=selectors.live_baseline(version),
+            misfits=checks.misfits(version),
         )
 
     def post(self, request: HttpRequest, uid: UUID) -> HttpResponse:

@@ -15,6 +15,7 @@ from django.views.generic import TemplateView
 from accounts.roles import Capability
 from accounts.views.mixins import CallerMixin, caller_required
 from common.errors import DomainError
+from registry import checks
 from registry import selectors as registry
 from registry.views.common import found_or_404, put_beside
 from serving import selectors
@@ -74,20 +75,24 @@ class EndpointCreateView(CallerMixin, TemplateView):
     def post(self, request: HttpRequest, name: str, number: int) -> HttpResponse:
         version = self._version(name, number)
         form = EndpointForm(request.POST)
-        if not form.is_valid():
-            return self.render_to_response({"form": form, "version": version}, status=422)
+        is_valid = form.is_valid()
+        differences = checks.columns(version, form.cleaned_data.get("input_columns") or ())
+        shown = {"form": form, "version": version, "differences": differences}
+        if not is_valid:
+            return self.render_to_response(shown, status=422)
         try:
             with endpoints.refusals_recorded(caller=self.caller, name=form.cleaned_data["name"]):
                 endpoint = endpoints.create(caller=self.caller, version=version, **form.content())
         except DomainError as error:
             error.fields = {_FIELDS.get(key, key): it for key, it in error.fields.items()}
             problem = put_beside(form, error)
-            return self.render_to_response(
-                {"form": form, "version": version, "problem": problem}, status=409
-            )
+            return self.render_to_response({**shown, "problem": problem}, status=409)
         messages.success(
             request, f"{endpoint.name} is added. Probe it: nothing was sent there yet."
         )
+        if differences:
+            said = " ".join(it.sentence for it in differences[:3])
+            messages.warning(request, f"Its columns are not what the release says: {said}")
         return redirect("serving:endpoint-detail", uid=endpoint.uid)
 
     def _version(self, name: str, number: int) -> Any:
