@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import django_filters
 from django import forms
 
@@ -49,7 +52,21 @@ class DeviceFilter(django_filters.FilterSet):
     state = django_filters.ChoiceFilter(
         label="State", choices=list(STATES.items()), empty_label="All"
     )
+    silent = django_filters.NumberFilter(
+        label="Silent after, days", min_value=1, max_value=365, method="as_they_are"
+    )
 
     class Meta:
         model = Device
-        fields = ["device_id", "ring", "version", "state"]
+        fields = ["device_id", "ring", "version", "state", "silent"]
+
+    def as_they_are(self, queryset: Any, name: str, value: Any) -> Any:
+        """It says what counts as silent, before there is anything to filter."""
+        return queryset
+
+
+def silent_days(query: Mapping[str, Any]) -> int | None:
+    """After how many days a device counts as silent, where the question says so."""
+    text = str(query.get("silent", ""))
+    is_days = text.isascii() and text.isdigit() and len(text) <= 3 and 1 <= int(text) <= 365
+    return int(text) if is_days else None

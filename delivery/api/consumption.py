@@ -22,7 +22,7 @@ from common.errors import Invalid, NotFound
 from delivery import fleet as fleets
 from delivery.api import serializers_consumption as shapes
 from delivery.api.parsers import LinesParser
-from delivery.filters import DeviceFilter, ReceiptFilter
+from delivery.filters import DeviceFilter, ReceiptFilter, silent_days
 from delivery.models import BatchReceipt, Device, Fallback, Recall, Snapshot
 from delivery.needs import MISSING, needs_of
 from delivery.services import fallbacks, fleet, learning, recalls, receipts, snapshots
@@ -101,7 +101,9 @@ class DeviceList(generics.ListAPIView[Device]):
     def get_queryset(self) -> QuerySet[Device]:
         if getattr(self, "swagger_fake_view", False):
             return self.queryset
-        return fleets.devices(fleets.fleet_of(_model(self.request, self.kwargs["name"])))
+        days = silent_days(self.request.query_params)
+        model = _model(self.request, self.kwargs["name"])
+        return fleets.devices(fleets.fleet_of(model, silent_days=days))
 
     @extend_schema(
         request={

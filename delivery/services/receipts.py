@@ -128,7 +128,8 @@ def _judge(
     live = f"version {expected.number} was live" if expected is not None else "nothing was live"
     where = f"in {environment.name} when it began"
     if version is None:
-        return _Verdict(False, f"No version of {model.name} is {stated}; {live} {where}.", expected)
+        named = f"{stated[:19]}…" if stated.startswith("sha256:") else stated
+        return _Verdict(False, f"No version of {model.name} is {named}; {live} {where}.", expected)
     used = f"version {version.number}"
     recall = (
         Recall.objects.filter(version=version, ordered_at__lte=run.started_at)

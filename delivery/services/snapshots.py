@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -21,7 +22,7 @@ from registry import selectors as registry
 from registry.errors import SameRelease
 from registry.models import Derivation, ModelVersion
 from registry.release import ReleaseInput
-from registry.services import versions
+from registry.services import artifacts, versions
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -60,9 +61,15 @@ def fetch(*, snapshot_uid: str, caller: Caller) -> Snapshot:
     sha256 = hashlib.sha256(answer.content).hexdigest()
     name = re.sub(r"[^\w.-]", "_", urlsplit(plan.url).path.rpartition("/")[2])[:100]
     person = Caller(workspace=plan.workspace, actor=caller.actor, user=plan.set_by, is_system=True)
-    return _register(
-        snapshot, person, sha256=sha256, size=len(answer.content), name=name or "snapshot.bin"
-    )
+    size = len(answer.content)
+    name = name.strip(".") or "snapshot.bin"
+    try:
+        artifacts.put(
+            caller=person, sha256=sha256, name=name, size=size, source=BytesIO(answer.content)
+        )
+    except DomainError as error:
+        return _end(snapshot, State.FAILED, f"It could not be stored: {error.message}")
+    return _register(snapshot, person, sha256=sha256, size=size, name=name)
 
 
 def hand_in(

@@ -19,7 +19,7 @@ from accounts.roles import Capability
 from accounts.views.mixins import CallerMixin, caller_required
 from common.errors import DomainError
 from delivery import fleet as fleets
-from delivery.filters import DeviceFilter
+from delivery.filters import DeviceFilter, silent_days
 from delivery.forms import ReasonForm, RecallForm, RingsForm
 from delivery.models import Recall
 from delivery.services import recalls, rings, routes
@@ -44,9 +44,12 @@ class FleetDetail(CallerMixin, TemplateView):
 
 def context(request: HttpRequest, caller: Caller, model: RegisteredModel) -> dict[str, Any]:
     """All that the page shows; as many queries for a million devices as for one."""
-    fleet = fleets.fleet_of(model)
+    fleet = fleets.fleet_of(model, silent_days=silent_days(request.GET))
     found = fleets.summary(fleet)
+    asked = {key for key, value in request.GET.items() if value and key != "page"}
     listed = DeviceFilter(request.GET or None, queryset=fleets.devices(fleet))
+    # Nobody has asked for anything: then the devices that something is the matter with.
+    rows = listed.qs if asked else listed.qs.exclude(state=fleets.CURRENT)
     since = timezone.now().date() - timedelta(days=DAYS)
     may_operate = caller.may(OPERATE)
     on = {it.version.pk: it.devices for it in found.shares if it.version is not None}
@@ -59,9 +62,9 @@ def context(request: HttpRequest, caller: Caller, model: RegisteredModel) -> dic
         "looks": fleet_story.LOOKS,
         "shares": [(it, fleet_story.look(it.state)) for it in found.shares],
         "rings": fleet_story.rings(fleet, found),
-        "page_obj": Paginator(listed.qs, PAGE).get_page(request.GET.get("page")),
+        "page_obj": Paginator(rows, PAGE).get_page(request.GET.get("page")),
         "form": listed.form,
-        "is_filtered": bool(request.GET),
+        "is_filtered": bool(asked),
         "recalls": [(it, on.get(it.version_id, 0)) for it in fleet.recalls],
         "past_recalls": list(
             Recall.objects.filter(model=model)

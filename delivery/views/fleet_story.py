@@ -7,8 +7,8 @@ from typing import Any
 
 from delivery.fleet import BEHIND, CURRENT, RECALLED, SILENT, UNKNOWN, Fleet, Summary
 
-COLOURS = ("#4c7fe0", "#c77a1f", "#3c9a57", "#8a63d2", "#2a9d9d", "#808890")
-RED, GREY = "#d9534a", "#808890"
+COLOURS = ("#4c7fe0", "#c77a1f", "#3c9a57", "#2a9d9d", "#b0893a", "#5f6fa8")
+RED, GREY, VIOLET = "#d9534a", "#808890", "#8a63d2"
 MAX_VERSIONS = 6
 #: By state: word, tone and icon of its badge.
 LOOKS = {
@@ -164,8 +164,10 @@ def _share(counts: dict[str, int], label: str, kept: set[str]) -> float | None:
 
 
 def _colour(label: str, index: int, recalled: set[str]) -> str:
-    if label in recalled or not (label.startswith("version") or label == "others"):
+    if label in recalled:
         return RED
+    if not (label.startswith("version") or label == "others"):
+        return VIOLET
     return GREY if label == "others" else COLOURS[index % len(COLOURS)]
 
 
