@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
+from uuid import UUID
 
 from django.db.models import Count, F, Max, Q, QuerySet
 
@@ -14,6 +15,7 @@ from registry.models import (
     Alias,
     Dataset,
     Environment,
+    ImportRun,
     ModelVersion,
     RegisteredModel,
 )
@@ -220,6 +222,19 @@ def get_dataset(workspace: Workspace, name: str, *, field: str = "") -> Dataset:
     if field:
         raise Invalid(reason, code="dataset_not_found", fields={field: [reason]})
     raise NotFound(reason, code="dataset_not_found")
+
+
+def imports_for(workspace: Workspace) -> QuerySet[ImportRun]:
+    """The workspace's imports of other registries, the newest first."""
+    return ImportRun.objects.filter(workspace=workspace).order_by("-pk")
+
+
+def get_import(workspace: Workspace, uid: UUID) -> ImportRun:
+    """The import. Raises: NotFound."""
+    found = imports_for(workspace).filter(uid=uid).first()
+    if found is None:
+        raise NotFound("There is no such import here.", code="import_not_found")
+    return found
 
 
 def insist_ready(dataset: Dataset) -> Dataset:

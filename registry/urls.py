@@ -31,4 +31,5 @@ urlpatterns = [
     path("", include("registry.urls_cards")),
     path("", include("registry.urls_lineage")),
     path("", include("registry.urls_find")),
+    path("", include("registry.urls_imports")),
 ]

@@ -28,4 +28,5 @@ urlpatterns = [
     path("", include("registry.api.urls_lineage")),
     path("", include("registry.api.urls_artifacts")),
     path("", include("registry.api.urls_find")),
+    path("", include("registry.api.urls_imports")),
 ]
