@@ -77,6 +77,7 @@ class Totals:
 
     models: int
     places: int
+    #: How many name no promotion, rollout or rollback.
     without_approval: int
 
 
@@ -95,6 +96,15 @@ def live_at(workspace: Workspace, at: datetime) -> QuerySet[Alias]:
         .select_related("model", "version__model")
         .order_by("model__name", "model", "position")
     )
+
+
+def narrow(rows: QuerySet[Alias], *, model: str = "", environment: str = "") -> QuerySet[Alias]:
+    """Of one model, of one environment, or both."""
+    if model:
+        rows = rows.filter(model__name=model)
+    if environment:
+        rows = rows.filter(model__workspace__environments__name=environment)
+    return rows
 
 
 def totals(rows: QuerySet[Alias]) -> Totals:

@@ -90,12 +90,14 @@ def _cell(
 
 
 def _by_intervals(name: str, this: Mapping[str, Any], first: Mapping[str, Any]) -> str:
-    ends = [this.get("lower95"), this.get("upper95"), first.get("lower95"), first.get("upper95")]
-    if any(end is None for end in ends):
+    ends = ("lower95", "upper95")
+    if any(one.get(end) is None for one in (this, first) for end in ends):
         return "cannot tell"
-    low, high, first_low, first_high = ends
     # The ends of the difference that both intervals still allow.
-    apart = {"lower95": low - first_high, "upper95": high - first_low}
+    apart = {
+        "lower95": this["lower95"] - first["upper95"],
+        "upper95": this["upper95"] - first["lower95"],
+    }
     return verdict(name, {"delta": this["value"] - first["value"], **apart})
 
 

@@ -12,7 +12,7 @@ from django.urls import reverse
 from common.ui.figures import plural
 from governance.models import Finding, PromotionRequest, Signature
 from registry.models import Alias
-from registry.needs import Need, last_alias, with_live
+from registry.needs import Need, last_alias, live_only
 from registry.ports import Cell, Remark
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def _validated(
     if request is None or signature is None:
         if is_live:
             return Cell("never signed", tone="warning", icon="alert-triangle", below="and live")
-        return Cell("–", below="first validation waits")
+        return Cell("not yet", below="first validation waits")
     url = reverse("governance:request-detail", args=[request.number])
     by = f"{signature.user}"
     day = f"{signature.signed_at:%-d %b %Y}"
@@ -170,7 +170,7 @@ def _unvalidated(
     standing = PromotionRequest.objects.filter(
         pk__in=approved, valid_until__gte=datetime.now(UTC)
     ).values("model")
-    return with_live(models, workspace).filter(live__pk__isnull=False).exclude(pk__in=standing)
+    return live_only(models, workspace).exclude(pk__in=standing)
 
 
 def _waiting(models: QuerySet[RegisteredModel], workspace: Workspace) -> QuerySet[RegisteredModel]:

@@ -11,7 +11,7 @@ from common.ui.figures import plural
 from monitoring.models import Alert, Monitor, Window
 from monitoring.selectors import UNRESOLVED
 from registry.models import Alias
-from registry.needs import Need, last_alias, with_live
+from registry.needs import Need, last_alias, live_only
 from registry.ports import Cell, Remark
 
 if TYPE_CHECKING:
@@ -51,9 +51,10 @@ class MonitorPart:
             .order_by()
             .values_list("model", flat=True)
         )
-        return {
+        cells = {
             key: _cell(monitors.get(key, []), alerts, counted, is_live=key in live) for key in keys
         }
+        return {key: cell for key, cell in cells.items() if cell is not None}
 
     def remarks(self, *, workspace: Workspace) -> Sequence[Remark]:
         number = Alert.objects.filter(workspace=workspace, state__in=UNRESOLVED).count()
@@ -72,11 +73,11 @@ def _cell(
     counted: set[int],
     *,
     is_live: bool,
-) -> Cell:
+) -> Cell | None:
     if not monitors:
         if is_live:
             return Cell("no monitor", tone="warning", icon="alert-triangle")
-        return Cell("–")
+        return None
     firing = [alert for it in monitors for alert in alerts.get(it.pk, ())]
     if firing:
         monitor = next(it for it in monitors if alerts.get(it.pk))
@@ -98,7 +99,7 @@ def _unwatched(
     models: QuerySet[RegisteredModel], workspace: Workspace
 ) -> QuerySet[RegisteredModel]:
     watched = Monitor.objects.filter(workspace=workspace, paused_at=None).values("model")
-    return with_live(models, workspace).filter(live__pk__isnull=False).exclude(pk__in=watched)
+    return live_only(models, workspace).exclude(pk__in=watched)
 
 
 NEEDS = (

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from django.db.models import Exists, F, FilteredRelation, OuterRef, Q
 from django.db.models.functions import Coalesce
 
-from registry.models import Environment, ModelVersion, VersionAuthor
+from registry.models import Alias, Environment, ModelVersion, VersionAuthor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,6 +50,12 @@ def with_live(models: Models, workspace: Workspace) -> Models:
             condition=Q(aliases__ended_at=None, aliases__name=last_alias(workspace)),
         )
     )
+
+
+def live_only(models: Models, workspace: Workspace) -> Models:
+    """Those of which a version is live in the environment nearest to users."""
+    here = Alias.objects.filter(ended_at=None, name=last_alias(workspace))
+    return models.filter(pk__in=here.values("model"))
 
 
 def last_alias(workspace: Workspace) -> str:

@@ -11,22 +11,127 @@ from typing import TYPE_CHECKING, LiteralString
 if TYPE_CHECKING:
     from psycopg import Connection
 
-_WORDS = (
-    "credit risk fraud churn flight delay mortgage income claim price demand stock basket click "
-    "rank search route queue sensor defect energy load weather crop soil tumour dose sepsis "
-    "triage stay readmission lead quote offer coupon renewal lapse default limit score bureau "
-    "ledger invoice payment merchant device session support ticket intent language document "
-    "summary caption image scan voice speech driver trip parcel depot shelf store region market "
-    "segment campaign email reply ad bid auction loan card account transfer alert audit case "
-    "gradient boosting forest linear neural embedding baseline retrained january february march "
-    "autumn winter quarter monthly weekly nightly holdout sample balanced weighted calibrated "
-    "pruned quantised distilled feature drift threshold recall precision latency batch stream"
-).split()
+_WORDS = [
+    "credit",
+    "risk",
+    "fraud",
+    "churn",
+    "flight",
+    "delay",
+    "mortgage",
+    "income",
+    "claim",
+    "price",
+    "demand",
+    "stock",
+    "basket",
+    "click",
+    "rank",
+    "search",
+    "route",
+    "queue",
+    "sensor",
+    "defect",
+    "energy",
+    "load",
+    "weather",
+    "crop",
+    "soil",
+    "tumour",
+    "dose",
+    "sepsis",
+    "triage",
+    "stay",
+    "readmission",
+    "lead",
+    "quote",
+    "offer",
+    "coupon",
+    "renewal",
+    "lapse",
+    "default",
+    "limit",
+    "score",
+    "bureau",
+    "ledger",
+    "invoice",
+    "payment",
+    "merchant",
+    "device",
+    "session",
+    "support",
+    "ticket",
+    "intent",
+    "language",
+    "document",
+    "summary",
+    "caption",
+    "image",
+    "scan",
+    "voice",
+    "speech",
+    "driver",
+    "trip",
+    "parcel",
+    "depot",
+    "shelf",
+    "store",
+    "region",
+    "market",
+    "segment",
+    "campaign",
+    "email",
+    "reply",
+    "ad",
+    "bid",
+    "auction",
+    "loan",
+    "card",
+    "account",
+    "transfer",
+    "alert",
+    "audit",
+    "case",
+    "gradient",
+    "boosting",
+    "forest",
+    "linear",
+    "neural",
+    "embedding",
+    "baseline",
+    "retrained",
+    "january",
+    "february",
+    "march",
+    "autumn",
+    "winter",
+    "quarter",
+    "monthly",
+    "weekly",
+    "nightly",
+    "holdout",
+    "sample",
+    "balanced",
+    "weighted",
+    "calibrated",
+    "pruned",
+    "quantised",
+    "distilled",
+    "feature",
+    "drift",
+    "threshold",
+    "recall",
+    "precision",
+    "latency",
+    "batch",
+    "stream",
+]
 
 _MODELS: LiteralString = """
 INSERT INTO registry_registeredmodel (name, description, purpose, kind, tier, tags, next_version,
     owner_id, workspace_id, deployment_job_id, gated_at_registration, created_at, updated_at)
-SELECT w[1 + n %% array_length(w, 1)] || '-' || w[1 + (n * 7 / 3) %% array_length(w, 1)] || '-' || n,
+SELECT w[1 + n %% array_length(w, 1)] || '-' || w[1 + (n * 7 / 3) %% array_length(w, 1)]
+        || '-' || n,
     'About ' || w[1 + (n * 11) %% array_length(w, 1)] || ' and '
         || w[1 + (n * 13) %% array_length(w, 1)] || ', kept by team ' || n %% 37,
     CASE WHEN n %% 50 = 0 THEN '' ELSE 'Scores ' || w[1 + (n * 17) %% array_length(w, 1)]
@@ -51,7 +156,8 @@ SELECT gen_random_uuid(), v, jsonb_build_object('release_version', 1, 'source', 
         jsonb_build_array()), 'datasets', jsonb_build_array(), 'components', jsonb_build_array()),
     'sha256:' || md5(m.id || '/' || v) || md5(v || '/' || m.id),
     (ARRAY['online', 'batch', 'table', 'stream'])[1 + v %% 4],
-    's3://models/' || m.id || '/' || v, md5('run' || m.id || v), md5('git' || m.id || v) || 'abcd1234',
+    's3://models/' || m.id || '/' || v, md5('run' || m.id || v),
+    md5('git' || m.id || v) || 'abcd1234',
     0.5, '{}', jsonb_build_object('auc', 0.7 + (v %% 10) / 100.0),
     'The ' || w[1 + ((m.id * 31 + v * 7) %% array_length(w, 1))::int] || ' '
         || w[1 + ((m.id * 3 + v * 43) %% array_length(w, 1))::int] || ' release, retrained on '
@@ -65,7 +171,8 @@ WHERE m.workspace_id = %(workspace)s
 """
 
 _ALIASES: LiteralString = """
-INSERT INTO registry_alias (name, started_at, ended_at, moved_by_pid, reference, version_id, model_id)
+INSERT INTO registry_alias (name, started_at, ended_at, moved_by_pid, reference, version_id,
+    model_id)
 SELECT a.name, v.created_at + interval '1 hour',
     CASE WHEN a.step = 0 THEN NULL ELSE v.created_at + interval '25 hours' END, 'p:bench',
     'promotion:' || gen_random_uuid(), v.id, v.model_id
@@ -78,7 +185,8 @@ WHERE m.workspace_id = %(workspace)s AND m.id %% 5 < 3
 
 _CARDS: LiteralString = """
 INSERT INTO registry_cardrevision (number, sections, digest, created_at, edited_by_id, version_id)
-SELECT 1, jsonb_build_object('intended_use', 'Used for ' || w[1 + (v.id * 23 %% array_length(w, 1))::int]
+SELECT 1, jsonb_build_object('intended_use',
+    'Used for ' || w[1 + (v.id * 23 %% array_length(w, 1))::int]
     || ' decisions by people who know it.', 'limits', 'Never seen: '
     || w[1 + (v.id * 29 %% array_length(w, 1))::int]), 'sha256:' || md5(v.id::text) || md5('c'),
     now(), v.created_by_id, v.id
@@ -99,7 +207,8 @@ WITH policy AS (
     INSERT INTO governance_promotionrequest (uid, number, status, release_digest, content, digest,
         round, plan, comment, opened_at, valid_until, closed_at, closed_reason, environment_id,
         model_id, policy_revision_id, requested_by_id, version_id, workspace_id, refusals)
-    SELECT substr(a.reference, 11)::uuid, row_number() OVER (ORDER BY a.id), 'carried_out', v.release_digest,
+    SELECT substr(a.reference, 11)::uuid, row_number() OVER (ORDER BY a.id), 'carried_out',
+        v.release_digest,
         '{}', 'sha256:' || encode(sha256('{}'), 'hex'), 1, '{}', '', a.started_at,
         a.started_at + interval '1 year', a.started_at, '',
         (SELECT id FROM registry_environment WHERE workspace_id = %(workspace)s
@@ -118,9 +227,10 @@ SELECT gen_random_uuid(), 1, 'validator', 'approve', 'I have validated it', dige
 _BESIDE: LiteralString = """
 INSERT INTO governance_finding (uid, number, severity, title, description, state, resolution,
     source, reference, opened_by_pid, opened_by_label, opened_at, model_id, workspace_id)
-SELECT gen_random_uuid(), row_number() OVER (ORDER BY m.id), (ARRAY['high', 'medium', 'low'])[1 + m.id %% 3],
-    'Look at it', '', 'open', '', 'person', '', 'p:bench', '', now() - m.id %% 60 * interval '1 day',
-    m.id, m.workspace_id
+SELECT gen_random_uuid(), row_number() OVER (ORDER BY m.id),
+    (ARRAY['high', 'medium', 'low'])[1 + m.id %% 3],
+    'Look at it', '', 'open', '', 'person', '', 'p:bench', '',
+    now() - m.id %% 60 * interval '1 day', m.id, m.workspace_id
 FROM registry_registeredmodel AS m WHERE m.workspace_id = %(workspace)s AND m.id %% 20 = 0;
 """
 
@@ -129,8 +239,9 @@ WITH data AS (
     INSERT INTO registry_dataset (uid, name, description, digest, format, storage_name, size_bytes,
         state, state_reason, table_name, table_digest, rows, columns, label_column, id_column,
         time_column, created_by_pid, workspace_id)
-    SELECT gen_random_uuid(), 'reference-' || %(workspace)s, 'Rows of January', 'sha256:00', 'parquet', 'x', 1,
-        'ready', '', 'x', 'sha256:00', 1, '[{"name": "income"}]', '', '', '', 'p:bench', %(workspace)s
+    SELECT gen_random_uuid(), 'reference-' || %(workspace)s, 'Rows of January', 'sha256:00',
+        'parquet', 'x', 1, 'ready', '', 'x', 'sha256:00', 1, '[{"name": "income"}]', '', '', '',
+        'p:bench', %(workspace)s
     RETURNING id)
 INSERT INTO monitoring_monitor (uid, name, window_kind, id_column, time_column, score_column,
     label_column, decision_threshold, columns, id_key, created_by_pid, environment_id, model_id,

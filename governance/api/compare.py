@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any, ClassVar
 
 from drf_spectacular.utils import extend_schema
@@ -108,8 +109,8 @@ class Compare(APIView):
         query.is_valid(raise_exception=True)
         wanted = compare.parse([query.validated_data["versions"]])
         found = compare.compare(compare.find(caller_of(request).workspace, wanted))
-        body = {
-            **{name: getattr(found, name) for name in CompareOut().fields if name != "importance"},
+        body: dict[str, Any] = {
+            **{it.name: getattr(found, it.name) for it in fields(found)},
             "metrics": [_table(it) for it in found.metrics],
             "fairness": [_table(it) for it in found.fairness],
             "importance": compare.importance(found),

@@ -46,15 +46,15 @@ class AsOfView(CallerMixin, TemplateView):
         workspace = self.caller.workspace
         form = AsOfForm(request.GET, names=[it.name for it in environments(workspace)])
         if not form.is_valid():
-            return self.render_to_response({"form": form}, status=422)
+            return self.render_to_response({"form": form, "section": "inventory"}, status=422)
         now = datetime.now(UTC)
         day = form.cleaned_data["on"]
         at = now if day is None else min(end_of(day), now)
-        rows = as_of.live_at(workspace, at)
-        if name := form.cleaned_data["model"]:
-            rows = rows.filter(model__name=name)
-        if environment := form.cleaned_data["environment"]:
-            rows = rows.filter(environment=environment)
+        rows = as_of.narrow(
+            as_of.live_at(workspace, at),
+            model=form.cleaned_data["model"],
+            environment=form.cleaned_data["environment"],
+        )
         if request.GET.get("format") == "csv":
             return _csv(rows, at)
         page = Paginator(rows, PAGE).get_page(request.GET.get("page"))
@@ -63,6 +63,7 @@ class AsOfView(CallerMixin, TemplateView):
         query["format"] = "csv"
         context = {
             "form": form,
+            "section": "inventory",
             "at": at,
             "is_now": at == now,
             "totals": as_of.totals(rows),

@@ -34,18 +34,22 @@ class CompareView(CallerMixin, TemplateView):
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         given = request.GET.getlist("v")
         if not given:
-            return self.render_to_response({"found": None})
+            return self.render_to_response({"found": None, "section": "inventory"})
         try:
             versions = compare.find(self.caller.workspace, compare.parse(given))
         except NotFound as error:
             raise Http404(error.message) from error
         except Invalid as error:
-            return self.render_to_response({"found": None, "problem": error}, status=422)
+            return self.render_to_response(
+                {"found": None, "problem": error, "section": "inventory"}, status=422
+            )
         found = compare.compare(versions)
         refs = [f"{it.model.name}:{it.number}" for it in versions]
         names = {it.model.name for it in versions}
+        pictures = compare_pictures.metrics(found)
         context = {
             "found": found,
+            "section": "inventory",
             "title": ", ".join(str(it) for it in versions),
             "fact": _fact(found),
             "heads": [
@@ -58,7 +62,8 @@ class CompareView(CallerMixin, TemplateView):
                 for index, it in enumerate(versions)
             ],
             "may_drop": len(versions) > compare.FEWEST,
-            "pictures": compare_pictures.metrics(found),
+            "first_picture": pictures[0] if pictures else None,
+            "pictures": pictures[1:],
             "importance": compare_pictures.importance(found),
             "between": [
                 {
@@ -70,10 +75,10 @@ class CompareView(CallerMixin, TemplateView):
                 for it in found.between
             ],
             "texts": [
-                ("What the release says", "parameters", "Key", found.parameters),
-                ("Columns in and out", "columns", "Column", found.columns),
-                ("Datasets", "datasets", "Dataset", found.datasets),
-                ("Artifacts", "artifacts", "File", found.artifacts),
+                ("What the release says", "parameters", "Key", found.parameters, False),
+                ("Columns in and out", "columns", "Column", found.columns, False),
+                ("Datasets", "datasets", "Dataset", found.datasets, True),
+                ("Artifacts", "artifacts", "File", found.artifacts, True),
             ],
             "refs": refs,
             "may_ask": self.caller.may(Capability.EVIDENCE_RUN) and bool(found.datasets_to_ask),

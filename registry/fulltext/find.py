@@ -203,8 +203,8 @@ _Loaded = dict[int, tuple[Any, str, list[tuple[str, str]], list[str]]]
 def _load_models(workspace: Workspace, keys: list[int]) -> _Loaded:
     rows = RegisteredModel.objects.filter(pk__in=keys).select_related("owner")
     live: dict[int, list[str]] = {}
-    for key, names in _live(workspace, model__in=keys).items():
-        live.setdefault(key[0], []).extend(names)
+    for (model, _version), names in _live(workspace, model__in=keys).items():
+        live.setdefault(model, []).extend(names)
     return {
         it.pk: (
             it,
@@ -215,9 +215,7 @@ def _load_models(workspace: Workspace, keys: list[int]) -> _Loaded:
                 ("Tags", _tags(it.tags)),
                 ("Owner", f"{it.owner} {it.owner.email}"),
             ],
-            sorted(
-                {where for (model, _), names in live.items() if model == it.pk for where in names}
-            ),
+            sorted(live.get(it.pk, [])),
         )
         for it in rows
     }
