@@ -243,12 +243,25 @@ SPECTACULAR_SETTINGS = {
     # "State72cEnum".
     "ENUM_NAME_OVERRIDES": {
         "ModelKind": "registry.models.registered_model.Kind",
+        "LinkKind": "registry.models.lineage.VersionLink.Kind",
         "DatasetState": "registry.models.dataset.Dataset.State",
         "EvidenceKind": "evaluation.models.evidence.Evidence.Kind",
         "AskedEvidenceKind": "evaluation.params.OFFERED",
         "EvidenceState": "evaluation.models.evidence.Evidence.State",
         "AlertRuleKind": "monitoring.models.alert.AlertRule.Kind",
         "Severity": "governance.models.finding.Finding.Severity",
+        "GateSeverity": "governance.models.gate_result.GateResult.Severity",
+        "GateState": "governance.models.gate_result.GateResult.State",
+        "MisfitSeverity": "registry.signature.Severity",
+        "ArtifactState": "registry.models.artifact.Artifact.State",
+        "MessageState": "outbound.models.message.Message.State",
+        "ImportState": "registry.models.import_run.ImportRun.State",
+        "LinkKind": "registry.models.lineage.VersionLink.Kind",
+        "EndpointSourceKind": "serving.models.source.EndpointSource.Kind",
+        "VersionStatus": "registry.models.model_version.Status",
+        "WebhookStatus": "registry.models.webhook.Webhook.Status",
+        "WebhookEvent": "registry.api.serializers_webhooks.NAMES",
+        "RequestStatus": "governance.models.promotion_request.PromotionRequest.Status",
     },
 }
 

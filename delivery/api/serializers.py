@@ -101,13 +101,13 @@ class RouteOut(serializers.ModelSerializer[Route]):
         return f"{route.gateway.public_url}/{route.name}/invocations"
 
 
-class ArtifactOut(serializers.Serializer[Any]):
+class CurrentArtifactOut(serializers.Serializer[Any]):
     name = serializers.CharField()
     sha256 = serializers.CharField()
     size = serializers.IntegerField(help_text="bytes")
 
 
-class ApprovalOut(serializers.Serializer[Any]):
+class CurrentApprovalOut(serializers.Serializer[Any]):
     request = serializers.CharField()
     url = serializers.CharField()
     valid_until = serializers.DateTimeField()
@@ -124,7 +124,7 @@ class RecalledOut(serializers.Serializer[Any]):
 class FallbackNamedOut(serializers.Serializer[Any]):
     version = serializers.IntegerField()
     release_digest = serializers.CharField()
-    artifacts = ArtifactOut(many=True)
+    artifacts = CurrentArtifactOut(many=True)
     is_recalled = serializers.BooleanField()
 
 
@@ -146,7 +146,7 @@ class CurrentOut(serializers.Serializer[Any]):
     consumption = serializers.CharField()
     since = serializers.DateTimeField()
     reference = serializers.CharField()
-    approval = ApprovalOut(allow_null=True)
+    approval = CurrentApprovalOut(allow_null=True)
     valid_until = serializers.DateTimeField(
         allow_null=True, help_text="ask again by then; moves in steps, so that the ETag stands"
     )
@@ -155,7 +155,7 @@ class CurrentOut(serializers.Serializer[Any]):
         allow_null=True, help_text="until then it may be used when nobody answers"
     )
     signature = serializers.DictField()
-    artifacts = ArtifactOut(many=True)
+    artifacts = CurrentArtifactOut(many=True)
     recalled = RecalledOut(many=True)
     fallback = FallbackNamedOut(allow_null=True)
     url = serializers.CharField(allow_null=True, help_text="where requests go, with a gateway")
