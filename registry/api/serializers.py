@@ -175,7 +175,7 @@ class VersionIn(StrictSerializer):
     semantic_version = serializers.CharField(
         max_length=MAX_SEMANTIC, required=False, allow_blank=True, help_text="SemVer 2, once"
     )
-    links = LinkIn(many=True, required=False, max_length=MAX_LINKS)
+    links = serializers.ListField(child=LinkIn(), required=False, max_length=MAX_LINKS)
     reported_metrics = serializers.DictField(child=FiniteFloatField(), required=False)
     description = serializers.CharField(max_length=TEXT, required=False, allow_blank=True)
     tags = TagsField(required=False)

@@ -44,18 +44,8 @@ class NodeOut(serializers.Serializer[Any]):
     """One thing that the version came from, leans on, or that came of it."""
 
     id = serializers.CharField()
-    kind = serializers.ChoiceField(
-        choices=[
-            "self",
-            "run",
-            "commit",
-            "dataset",
-            "parent",
-            "component",
-            "derivative",
-            "used_by",
-            "environment",
-        ]
+    kind = serializers.CharField(
+        help_text="self, run, commit, dataset, parent, component, derivative, used_by, environment"
     )
     relation = serializers.CharField(help_text="to the version, in words")
     label = serializers.CharField()  # type: ignore[assignment]
@@ -81,8 +71,8 @@ class LineageOut(serializers.Serializer[Any]):
 
 
 class DifferenceOut(serializers.Serializer[Any]):
-    problem = serializers.ChoiceField(choices=["missing", "extra", "type", "nulls", "order"])
-    severity = serializers.ChoiceField(choices=["error", "warning", "note"])
+    problem = serializers.CharField(help_text="missing, extra, type, nulls or order")
+    severity = serializers.CharField(help_text="error, warning or note")
     column = serializers.CharField()
     expected = serializers.CharField(allow_blank=True)
     found = serializers.CharField(allow_blank=True)
@@ -90,12 +80,12 @@ class DifferenceOut(serializers.Serializer[Any]):
 
 
 class CheckOut(serializers.Serializer[Any]):
-    kind = serializers.ChoiceField(choices=["dataset", "endpoint"])
+    kind = serializers.CharField(help_text="dataset or endpoint")
     name = serializers.CharField()
     use = serializers.CharField(source="what")
     fits = serializers.BooleanField(help_text="nothing that makes calls fail")
-    severity = serializers.ChoiceField(
-        source="worst", choices=["error", "warning", "note"], allow_null=True
+    severity = serializers.CharField(
+        source="worst", allow_null=True, help_text="of the gravest difference"
     )
     differences = DifferenceOut(many=True)
 

@@ -27,7 +27,9 @@ class VersionBySemantic(APIView):
     capabilities: ClassVar = {"get": Capability.VIEW}
 
     @extend_schema(
-        summary="One version by its semantic version", responses=version_shapes.VersionDetailOut
+        operation_id="version_by_semantic",
+        summary="One version by its semantic version",
+        responses=version_shapes.VersionDetailOut,
     )
     def get(self, request: Request, name: str, semantic: str) -> Response:
         version = selectors_lineage.by_semantic(caller_of(request).workspace, name, semantic)
