@@ -209,12 +209,14 @@ def _context(request: Any, caller: Caller, webhook: Webhook) -> dict[str, Any]:
         waiting=Count("pk", filter=Q(state=Message.State.QUEUED)),
         failed=Count("pk", filter=Q(state=Message.State.FAILED)),
     )
+    page = Paginator(rows, PAGE).get_page(request.GET.get("page"))
     return {
         **context,
         **counts,
         "form": wanted,
         "test_form": TestForm(webhook=webhook),
-        "page_obj": Paginator(rows, PAGE).get_page(request.GET.get("page")),
+        "page_obj": page,
+        "rows": [(delivery, named(delivery.subject).in_words) for delivery in page.object_list],
     }
 
 

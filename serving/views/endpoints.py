@@ -109,14 +109,15 @@ class VersionEndpointsView(CallerMixin, TemplateView):
             lambda: registry.get_version(self.caller.workspace, kwargs["name"], kwargs["number"])
         )
         found = list(selectors.endpoints_of(version)[:PAGE])
-        source = selectors.source_of(version.model)
+        provisions = list(selectors.provisions_of(version)[:PAGE])
         return {
             "version": version,
             "endpoints": found,
-            "provisions": list(selectors.provisions_of(version)[:PAGE]),
-            "may_provide": source is not None
+            "provisions": provisions,
+            "may_provide": selectors.has_source(version.model_id)
             and self.caller.may(Capability.ENDPOINT_EDIT)
-            and all(endpoint.retired_at is not None for endpoint in found),
+            and all(endpoint.retired_at is not None for endpoint in found)
+            and all(provision.finished_at is not None for provision in provisions),
         }
 
 
