@@ -45,6 +45,9 @@ class Api:
             options["json"] = body
         return _body(self.http.post(path, **options))
 
+    def put(self, path: str, body: Any) -> Any:
+        return _body(self.http.put(path, json=body))
+
     def status(self, path: str, **params: Any) -> tuple[int, dict[str, Any]]:
         """Status and body, whatever they are."""
         response = self.http.get(path, params=params)
