@@ -21,7 +21,10 @@ class ArtifactFilter(django_filters.FilterSet):
         max_length=200,
         widget=forms.TextInput(attrs={"type": "search", "placeholder": "name or SHA-256"}),
     )
-    format = django_filters.ChoiceFilter(label="Format", choices=FORMATS, empty_label="All")
+    # Not “format”: REST framework keeps that word for the form of its answers.
+    file_format = django_filters.ChoiceFilter(
+        field_name="format", label="Format", choices=FORMATS, empty_label="All"
+    )
     state = django_filters.ChoiceFilter(
         label="State", choices=Artifact.State.choices, empty_label="All"
     )
@@ -32,7 +35,7 @@ class ArtifactFilter(django_filters.FilterSet):
 
     class Meta:
         model = Artifact
-        fields = ["q", "format", "state", "is_executable"]
+        fields = ["q", "file_format", "state", "is_executable"]
 
     def by_text(self, queryset: QuerySet[Artifact], name: str, value: str) -> QuerySet[Artifact]:
         digest = value.removeprefix("sha256:").lower()

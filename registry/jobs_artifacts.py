@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from accounts.callers import Caller
 from audit.actor import Actor
+from common.errors import Unavailable
 from jobs import schedules
-from jobs.errors import Fail
+from jobs.errors import Fail, Retry
 from jobs.registry import Done, register
 from registry.artifacts.content import ContentDiffers
 from registry.models import Artifact, ArtifactUpload
-from registry.services import artifacts, inspections, uploads
+from registry.services import artifacts, inspections, leftovers, uploads
 
 if TYPE_CHECKING:
     from jobs.models import Job
@@ -25,7 +26,10 @@ SWEEP_SECONDS = 600.0
 @register(artifacts.INSPECT_JOB)
 def inspect_artifact(job: Job, claim: Claim) -> Done:
     """Safe to run twice: what is inspected stays so. Unreadable is a result, not a fault."""
-    artifact = inspections.run(artifact_uid=job.payload["artifact"], claim=claim)
+    try:
+        artifact = inspections.run(artifact_uid=job.payload["artifact"], claim=claim)
+    except Unavailable as error:
+        raise Retry(error.message, code=error.code) from error
     if artifact.state == Artifact.State.UNREADABLE:
         return Done({"state": artifact.state}, message=artifact.state_reason[:200])
     return Done({"state": artifact.state}, message="Inspected.")
@@ -48,6 +52,8 @@ def verify_upload(job: Job, claim: Claim) -> Done:
         done = uploads.verify(
             upload=upload, caller=caller, heartbeat=partial(claim.save, message="Checking it.")
         )
+    except Unavailable as error:
+        raise Retry(error.message, code=error.code) from error
     except ContentDiffers as error:
         artifacts.record_refusal(error, caller=caller, sha256=upload.sha256)
         raise Fail(error.message, code=error.code) from error
@@ -69,4 +75,4 @@ def _began_by(upload: ArtifactUpload, job: Job, claim: Claim) -> Caller:
     return replace(Caller.system("registry", upload.workspace), actor=actor)
 
 
-schedules.register("registry.artifact_uploads", every_s=SWEEP_SECONDS, func=uploads.sweep)
+schedules.register("registry.artifact_uploads", every_s=SWEEP_SECONDS, func=leftovers.sweep)

@@ -129,11 +129,14 @@ def _insert(
 def inspect_again(*, caller: Caller, artifact: Artifact) -> Artifact:
     """Try once more what could not be inspected; the bytes are the same, the reader may not be.
 
+    Also where it still waits, in case its job gave up: there is one job at a time.
+
     Raises: Conflict, NotAllowed.
     """
     caller.insist(Capability.MODEL_EDIT)
     present = Artifact.objects.select_for_update(of=("self",)).get(pk=artifact.pk)
-    if present.state != Artifact.State.UNREADABLE or not format_of(present.format).is_inspected:
+    again = (Artifact.State.UNREADABLE, Artifact.State.INSPECTING)
+    if present.state not in again or not format_of(present.format).is_inspected:
         raise Conflict("Only what could not be inspected is inspected again.", code="not_failed")
     present.state, present.state_reason = Artifact.State.INSPECTING, ""
     present.save(update_fields=["state", "state_reason"])

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -36,7 +35,6 @@ MAX_OPEN = 50
 MAX_PARTS = 1000
 #: Up to here the whole is checked while the caller waits.
 INLINE_BYTES = 64 * 1024 * 1024
-_KEPT_DAYS = 30
 State = ArtifactUpload.State
 
 
@@ -153,7 +151,8 @@ def complete(*, caller: Caller, upload: ArtifactUpload, sha256: str = "") -> Art
             _insist_same(announced, present.artifact.sha256)
             return present
         if present.state == State.VERIFYING:
-            return present
+            # The job there is; or another, where the first one could not reach the storage.
+            return _ask_check(present, caller)
         _insist_open(present)
         _insist_same(announced, present.sha256)
         if present.received != present.size:
@@ -185,7 +184,7 @@ def verify(
             digest = whole.sha256
         content.store(Checked(_parts(upload, heartbeat), size=upload.size, sha256=digest), digest)
     except ContentDiffers as error:
-        _end(upload, State.REFUSED, error.message)
+        end(upload, State.REFUSED, error.message)
         raise
     except Unavailable:
         # Perhaps the parts are gone because somebody gave the upload up meanwhile.
@@ -211,48 +210,7 @@ def give_up(*, caller: Caller, upload: ArtifactUpload) -> ArtifactUpload:
     """End an upload and remove its parts. Raises: Conflict (ended already)."""
     caller.insist(Capability.MODEL_EDIT)
     insist_own(caller, upload)
-    return _end(upload, State.GIVEN_UP, "")
-
-
-def sweep() -> int:
-    """End uploads that nobody goes on with and remove what ended ones left; how many.
-
-    On a schedule, every few minutes.
-    """
-    before = timezone.now() - timedelta(hours=settings.ARTIFACT_UPLOAD_HOURS)
-    stale = ArtifactUpload.objects.filter(
-        state__in=ArtifactUpload.UNDER_WAY, updated_at__lt=before
-    )[:100]
-    count = 0
-    for upload in stale:
-        _end(upload, State.EXPIRED, "Nothing was added for a day.")
-        count += 1
-    count += _remove_left_over()
-    ArtifactUpload.objects.exclude(state__in=ArtifactUpload.UNDER_WAY).filter(
-        ended_at__lt=timezone.now() - timedelta(days=_KEPT_DAYS)
-    ).delete()
-    if (clear := getattr(default_storage, "sweep", None)) is not None:
-        count += clear(settings.ARTIFACT_UPLOAD_HOURS * 3600)
-    return count
-
-
-def _remove_left_over() -> int:
-    """Parts whose upload has ended: written by a request that was killed, or while it ended."""
-    with content.storage_trouble():
-        try:
-            folders, _ = default_storage.listdir(FOLDER)
-        except FileNotFoundError:
-            return 0
-    under_way = {
-        str(uid)
-        for uid in ArtifactUpload.objects.filter(state__in=ArtifactUpload.UNDER_WAY).values_list(
-            "uid", flat=True
-        )
-    }
-    left = [folder for folder in folders if folder not in under_way][:500]
-    for folder in left:
-        content.remove_folder(f"{FOLDER}/{folder}")
-    return len(left)
+    return end(upload, State.GIVEN_UP, "")
 
 
 def _ask_check(upload: ArtifactUpload, caller: Caller) -> ArtifactUpload:
@@ -364,7 +322,8 @@ def _conflict(upload: ArtifactUpload, message: str, *, code: str) -> Conflict:
     return Conflict(message, code=code, received=upload.received)
 
 
-def _end(upload: ArtifactUpload, state: ArtifactUpload.State, reason: str) -> ArtifactUpload:
+def end(upload: ArtifactUpload, state: ArtifactUpload.State, reason: str) -> ArtifactUpload:
+    """End an upload that is under way and remove its parts. Raises: Conflict."""
     with transaction.atomic():
         present = _locked(upload)
         if present.state not in ArtifactUpload.UNDER_WAY:

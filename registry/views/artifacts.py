@@ -174,7 +174,8 @@ def _context(caller: Caller, artifact: Artifact) -> dict[str, Any]:
         "tables": present.tables(artifact.inspection),
         "confined": artifact.inspection.get("confined"),
         "used": list(versions_naming(artifact)),
-        "may_edit": caller.may(Capability.MODEL_EDIT),
+        "may_inspect": caller.may(Capability.MODEL_EDIT)
+        and (artifact.state == Artifact.State.UNREADABLE or (job is not None and job.is_terminal)),
         "job": job,
     }
 

@@ -118,7 +118,7 @@ def refused(client: Any, payload: str, known: str, uid: str) -> list[Any]:
         client.generic("PATCH", f"{BASE}/uploads/{uid}", b"x", HTTP_UPLOAD_OFFSET=path, **OCTETS),
         client.get(f"{BASE}/{known}/content", HTTP_RANGE=path, HTTP_IF_RANGE=path),
         client.get(f"{BASE}/{known}/content", HTTP_IF_NONE_MATCH=path),
-        client.get(f"{BASE}?q={path}&format={path}&state={path}"),
+        client.get(f"{BASE}?q={path}&file_format={path}&state={path}"),
         client.post(f"{BASE}/{path}/inspect"),
     ]
 

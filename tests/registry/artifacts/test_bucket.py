@@ -23,7 +23,7 @@ from jobs.services.run import run_until_idle
 from registry.artifacts import content
 from registry.artifacts.content import Checked, ContentDiffers
 from registry.models import Artifact
-from registry.services import datasets, uploads
+from registry.services import datasets, leftovers
 from tests.registry.artifacts.conftest import begin, complete, noise, part, put, sha
 from tests.registry.artifacts.files import onnx_model
 
@@ -146,7 +146,7 @@ def test_what_nobody_goes_on_with_is_removed(builder, bucket):
     assert len(names(bucket)) == 1
 
     assert builder.delete(f"/api/v1/artifacts/uploads/{uid}").status_code == 204
-    uploads.sweep()
+    leftovers.sweep()
 
     assert names(bucket) == []
 

@@ -6,11 +6,12 @@ import io
 from typing import Any
 
 import pytest
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, connection, transaction
 
 from audit.actions import Action
 from registry.artifacts.content import Checked, ContentDiffers
-from registry.models import Artifact
+from registry.models import Artifact, ModelVersion
+from registry.selectors_artifacts import versions_naming
 from tests.factories.accounts import WorkspaceFactory
 from tests.factories.registry import ModelVersionFactory
 from tests.factories.registry_artifacts import ArtifactFactory
@@ -188,12 +189,14 @@ def test_lists_are_filtered_and_cost_the_same(
         assert len(builder.get("/api/v1/artifacts").json()["results"]) == 13
 
     def found(query: str) -> int:
-        return len(builder.get(f"/api/v1/artifacts?{query}").json()["results"])
+        answer = builder.get(f"/api/v1/artifacts?{query}")
+        assert answer.status_code == 200, answer.content
+        return len(answer.json()["results"])
 
-    assert (found("format=pickle"), found("is_executable=true"), found("q=%25_x")) == (1, 1, 1)
+    assert (found("file_format=pickle"), found("is_executable=true"), found("q=%25_x")) == (1, 1, 1)
     digest = Artifact.objects.first().sha256
     assert found(f"q={digest}") == 1
-    assert builder.get("/api/v1/artifacts?format=nonsense").status_code == 400
+    assert builder.get("/api/v1/artifacts?file_format=nonsense").status_code == 400
 
 
 def test_a_version_says_of_each_artifact_what_is_known(builder, workspace):
@@ -240,3 +243,17 @@ def test_checked_streams_in_pieces_of_any_size():
         Checked([RAW], size=4999).read()
     with pytest.raises(ContentDiffers, match="ended after"):
         Checked([RAW], size=5001).read()
+
+
+def test_releases_that_name_a_digest_are_found_by_index(workspace):
+    artifact = ArtifactFactory(workspace=workspace)
+    version = ModelVersionFactory(model__workspace=workspace, artifact=artifact.sha256)
+    ModelVersionFactory(model__workspace=workspace)
+
+    assert list(versions_naming(artifact)) == [version]
+    with connection.cursor() as sql:
+        sql.execute("SET LOCAL enable_seqscan = off")
+        named = ModelVersion.objects.filter(
+            release__artifacts__contains=[{"sha256": artifact.sha256}]
+        )
+        assert "version_names_artifact" in named.order_by().explain()

@@ -12,7 +12,7 @@ from django.utils import timezone
 from audit.actions import Action
 from jobs.services.run import run_until_idle
 from registry.models import Artifact, ArtifactUpload
-from registry.services import uploads
+from registry.services import leftovers, uploads
 from tests.factories.accounts import WorkspaceFactory
 from tests.factories.registry_artifacts import ArtifactFactory, ArtifactUploadFactory
 from tests.registry.artifacts.conftest import begin, complete, noise, part, sha
@@ -194,7 +194,7 @@ def test_the_schedule_ends_what_nobody_goes_on_with(builder, tree, storage: Path
     orphan.mkdir()
     (orphan / "0-abc").write_bytes(b"of a request that was killed")
 
-    uploads.sweep()
+    leftovers.sweep()
 
     assert ArtifactUpload.objects.get(uid=old).state == "expired"
     assert ArtifactUpload.objects.get(uid=new).state == "open"
@@ -202,7 +202,7 @@ def test_the_schedule_ends_what_nobody_goes_on_with(builder, tree, storage: Path
     assert not orphan.exists()
     ended = timezone.now() - timedelta(days=31)
     ArtifactUpload.objects.filter(uid=old).update(ended_at=ended)
-    uploads.sweep()
+    leftovers.sweep()
     assert [str(it.uid) for it in ArtifactUpload.objects.all()] == [new]
 
 
@@ -238,3 +238,20 @@ def test_the_database_holds_what_an_upload_is(fields):
 
     with pytest.raises(IntegrityError), transaction.atomic():
         ArtifactUpload.objects.filter(pk=upload.pk).update(**fields)
+
+
+def test_a_storage_that_fails_costs_time_and_not_the_upload(builder, monkeypatch, storage):
+    monkeypatch.setattr(uploads, "INLINE_BYTES", 100)
+    uid = begin(builder, len(RAW)).json()["uid"]
+    part(builder, uid, 0, RAW)
+    hidden = storage / "uploads"
+    hidden.rename(storage / "elsewhere")
+    complete(builder, uid)
+    run_until_idle(20)
+    assert builder.get(f"/api/v1/artifacts/uploads/{uid}").json()["state"] == "verifying"
+
+    (storage / "elsewhere").rename(hidden)
+    assert complete(builder, uid).status_code == 202
+    run_until_idle(20)
+
+    assert builder.get(f"/api/v1/artifacts/uploads/{uid}").json()["state"] == "done"
