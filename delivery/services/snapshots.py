@@ -43,6 +43,11 @@ def fetch(*, snapshot_uid: str, caller: Caller) -> Snapshot:
     if snapshot.state != State.ASKED:
         return snapshot
     plan = snapshot.plan
+    if not registry.is_member(plan.set_by, plan.workspace):
+        reason = (
+            f"{plan.set_by}, who answers for the snapshots, is no longer here: set the plan anew."
+        )
+        return _end(snapshot, State.FAILED, reason)
     try:
         answer = client.request(
             "GET",
