@@ -19,7 +19,7 @@ MAX_TAG_KEY = 250
 MAX_TAG_VALUE = 100_000  # as MLflow has it: a prompt's text is a tag
 MAX_TAGS_LENGTH = 1_000_000
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-_ALIAS = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
+_ALIAS = re.compile(r"[\w-][\w.-]*\Z")  # what MLflow allows, and points inside
 _NUMBERED = re.compile(r"v\d+\Z", re.IGNORECASE)
 
 
@@ -45,7 +45,7 @@ def why_not_an_alias(value: str) -> str | None:
     if len(value) > MAX_NAME:
         return f"An alias has at most {MAX_NAME} characters, this one has {len(value):,}."
     if not _ALIAS.match(value):
-        return "An alias has letters, digits, “_”, “.” and “-” only, and begins with neither sign."
+        return "An alias has letters, digits, “_”, “-” and, but not first, “.” only."
     if value.lower() == "latest" or _NUMBERED.match(value):
         return "“latest” and “v” with a number mean versions, so they cannot be aliases."
     return None

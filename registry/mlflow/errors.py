@@ -43,6 +43,10 @@ _CODES: tuple[tuple[type[errors.DomainError], str], ...] = (
 )
 
 
+#: Conflicts that trying again cannot end: decisions, not states that pass.
+_DECIDED = frozenset({"model_retired"})
+
+
 class MlflowError(Exception):
     """A refusal in MLflow's own words. ``reason`` is our code, which tells more than theirs."""
 
@@ -96,6 +100,8 @@ def shown(value: Any) -> str:
 
 def from_domain(error: errors.DomainError) -> MlflowError:
     """A refusal of ours in MLflow's code; the sentence stays."""
+    if error.code in _DECIDED:
+        return MlflowError("PERMISSION_DENIED", error.message, reason=error.code)
     code = next(code for kind, code in _CODES if isinstance(error, kind))
     return MlflowError(code, error.message, reason=error.code)
 
