@@ -191,9 +191,9 @@ class UploadComplete(APIView):
     )
     def post(self, request: Request, uid: UUID) -> Response:
         caller = caller_of(request)
-        upload = get_upload(caller, uid)
         given = shapes.CompleteIn(data=request.data)
         given.is_valid(raise_exception=True)
+        upload = get_upload(caller, uid)
         sha256 = given.validated_data.get("sha256", "")
         with artifacts.refusals_recorded(caller=caller, sha256=sha256 or upload.sha256):
             upload = uploads.complete(caller=caller, upload=upload, sha256=sha256)
