@@ -5,7 +5,9 @@ The keys are calls as ``test_full_registry.written`` writes them.
 
 from __future__ import annotations
 
-_FAULT = "MLflow fails with 500, which its client tries again for minutes; the caller's fault is 400"
+_FAULT = (
+    "MLflow fails with 500, which its client tries again for minutes; the caller's fault is 400"
+)
 _BLANK = "A blank filter is no filter"
 _JOINED = "MLflow's parser makes one string of two; here a comma is missing"
 _NO_AND = "MLflow makes one comparison of it that never holds; here AND is missing"
@@ -18,7 +20,7 @@ AGREED: dict[str, str] = {
     'POST model-versions/transition-stage {"archive_existing_versions": true, "name": "churn", '
     '"stage": "None", "version": "4"}': _FAULT,
     'GET registered-models/get-latest-versions {"name": "churn"}': _STAGES,
-    'GET registered-models/search {"filter": "name = \'q\'\'uote\'"}': _DOUBLED,
+    "GET registered-models/search {\"filter\": \"name = 'q''uote'\"}": _DOUBLED,
     'GET registered-models/search {"max_results": 0}': _PAGE,
     'GET registered-models/search {"max_results": -1}': _PAGE,
     'GET registered-models/search {"order_by": ["name", "name DESC"]}': _FAULT,

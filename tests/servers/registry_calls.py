@@ -128,13 +128,13 @@ def reads() -> list[Call]:
         calls.append(("GET", f"{MODEL}/get", {"name": name}))
         calls.append(("GET", f"{MODEL}/get-latest-versions", {"name": name}))
         calls.append(("POST", f"{MODEL}/get-latest-versions", {"name": name, "stages": ["None"]}))
-    for name, version in product(("churn", "a b", "nobody"), ("1", "4", "99", "x", "", "-1", "1.0")):
+    for name, version in product(
+        ("churn", "a b", "nobody"), ("1", "4", "99", "x", "", "-1", "1.0")
+    ):
         calls.append(("GET", f"{VERSION}/get", {"name": name, "version": version}))
         calls.append(("GET", f"{VERSION}/get-download-uri", {"name": name, "version": version}))
     for stage in ("Production", "production", "Archived", "Live"):
-        calls.append(
-            ("POST", f"{MODEL}/get-latest-versions", {"name": "churn", "stages": [stage]})
-        )
+        calls.append(("POST", f"{MODEL}/get-latest-versions", {"name": "churn", "stages": [stage]}))
     return calls
 
 
@@ -154,7 +154,7 @@ FILTERS = [
     "name LIKE '100%'",
     "name = '100%'",
     "name = 'a b'",
-    "name = \"q'uote\"",
+    'name = "q\'uote"',
     "name = 'q''uote'",
     "name IN ('churn', 'fraud')",
     "name IN ('churn',)",

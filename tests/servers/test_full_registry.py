@@ -73,7 +73,9 @@ def pages(client: httpx.Client, path: str, parameters: dict[str, Any]) -> Any:
     found: list[Any] = []
     token = ""
     for _ in range(50):
-        response = client.get(path, params={**parameters, **({"page_token": token} if token else {})})
+        response = client.get(
+            path, params={**parameters, **({"page_token": token} if token else {})}
+        )
         if response.status_code != 200:
             return response.status_code, error_code(response)
         body = response.json()
