@@ -81,14 +81,21 @@ class Totals:
     without_approval: int
 
 
-def live_at(workspace: Workspace, at: datetime) -> QuerySet[Alias]:
-    """Every alias of an environment as it stood, by model and environment."""
+def live_at(
+    workspace: Workspace, at: datetime, *, model: str = "", environment: str = ""
+) -> QuerySet[Alias]:
+    """Every alias of an environment as it stood, by model and environment; of one, where named."""
+    # One filter: two would each look for an environment of their own.
+    wanted = Q(
+        model__workspace=workspace,
+        name=F("model__workspace__environments__alias"),
+    )
+    if environment:
+        wanted &= Q(model__workspace__environments__name=environment)
+    if model:
+        wanted &= Q(model__name=model)
     return (
-        Alias.objects.filter(
-            standing_at(at),
-            model__workspace=workspace,
-            name=F("model__workspace__environments__alias"),
-        )
+        Alias.objects.filter(standing_at(at) & wanted)
         .annotate(
             environment=F("model__workspace__environments__name"),
             position=F("model__workspace__environments__position"),
@@ -96,15 +103,6 @@ def live_at(workspace: Workspace, at: datetime) -> QuerySet[Alias]:
         .select_related("model", "version__model")
         .order_by("model__name", "model", "position")
     )
-
-
-def narrow(rows: QuerySet[Alias], *, model: str = "", environment: str = "") -> QuerySet[Alias]:
-    """Of one model, of one environment, or both."""
-    if model:
-        rows = rows.filter(model__name=model)
-    if environment:
-        rows = rows.filter(model__workspace__environments__name=environment)
-    return rows
 
 
 def totals(rows: QuerySet[Alias]) -> Totals:

@@ -122,7 +122,7 @@ def _workspace(slug: str, models: int) -> object:
     services = json.loads((Path(os.environ["VAR_DIR"]) / "services.json").read_text())
     with psycopg.connect(services["DATABASE_ADMIN_URL"]) as admin:
         fill(admin, workspace=workspace.pk, models=models, versions=VERSIONS)
-    client = Client()
+    client = Client(SERVER_NAME="127.0.0.1")
     client.force_login(reader, backend="allauth.account.auth_backends.AuthenticationBackend")
     return client
 

@@ -104,9 +104,8 @@ class InventoryAsOf(APIView):
         query.is_valid(raise_exception=True)
         given = query.validated_data
         at = given.get("at") or timezone.now()
-        rows = as_of.narrow(
-            as_of.live_at(caller_of(request).workspace, at),
-            environment=given.get("environment", ""),
+        rows = as_of.live_at(
+            caller_of(request).workspace, at, environment=given.get("environment", "")
         )
         found = as_of.totals(rows)
         limit = given.get("limit", PAGE)

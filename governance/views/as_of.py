@@ -50,8 +50,9 @@ class AsOfView(CallerMixin, TemplateView):
         now = datetime.now(UTC)
         day = form.cleaned_data["on"]
         at = now if day is None else min(end_of(day), now)
-        rows = as_of.narrow(
-            as_of.live_at(workspace, at),
+        rows = as_of.live_at(
+            workspace,
+            at,
             model=form.cleaned_data["model"],
             environment=form.cleaned_data["environment"],
         )
