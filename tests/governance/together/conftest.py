@@ -18,7 +18,7 @@ from tests.factories.delivery import RolloutFactory, RouteFactory
 from tests.factories.registry_lineage import calling
 from tests.governance.conftest import PASSWORD
 
-GATES = ("card.complete and findings.open_high == 0",)
+GATES = ("findings.open_high == 0",)
 
 
 @dataclass

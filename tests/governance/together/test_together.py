@@ -282,3 +282,15 @@ def test_a_gateway_that_says_otherwise_stops_both(world):
 
     assert (rollout.state, world.live()) == ("rolling_back", (1, 1))
     assert "disagree" in rollout.reason
+
+
+def test_the_requests_page_says_who_goes_along(world, client_for):
+    other = world.ask(world.score2)
+    world.sign(other)
+    promotion = world.ask(world.parent2)
+
+    page = client_for("validator").get(f"/requests/{promotion.number}/").content.decode()
+
+    assert "Everything it calls is live, or goes along" in page
+    alone = client_for("validator").get(f"/requests/{other.number}/").content.decode()
+    assert "parent 1 depends on score 1" in alone
