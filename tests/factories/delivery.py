@@ -222,5 +222,15 @@ def make_live(route: Route, version: Any) -> RouteTarget:
     return RouteTargetFactory(route=route, version=version)
 
 
+def make_live_by_alias(route: Route, version: Any) -> Alias:
+    """``version`` is live where nothing but the alias says so."""
+    return Alias.objects.create(
+        model=route.model,
+        version=version,
+        name=route.environment.alias,
+        moved_by_pid="system:test",
+    )
+
+
 def production(workspace: Any) -> Environment:
     return Environment.objects.get(workspace=workspace, name="production")
