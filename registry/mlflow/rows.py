@@ -6,8 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from django.db import connection
-
+from common.db import fetch_all
 from registry.mlflow.render import VERSION_JOINS, VERSION_SELECT, version_json
 from registry.models import Stage
 
@@ -24,6 +23,15 @@ _LATEST = f"""
     {VERSION_JOINS}
     ORDER BY v.number
 """  # noqa: S608 -- constants only
+_VERSION_ALIASES = """
+    SELECT version_id, name FROM registry_alias
+    WHERE version_id = ANY(%s::bigint[]) AND ended_at IS NULL ORDER BY name
+"""
+_MODEL_ALIASES = """
+    SELECT a.model_id, a.name, v.number FROM registry_alias a
+    JOIN registry_modelversion v ON v.id = a.version_id
+    WHERE a.model_id = ANY(%s::bigint[]) AND a.ended_at IS NULL ORDER BY a.name
+"""
 
 
 def latest_versions(
@@ -33,9 +41,7 @@ def latest_versions(
 
     Two queries, whatever the number of models and versions: each newest is the first of an index.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(_LATEST, [list(model_ids), list(stages)])
-        rows = cursor.fetchall()
+    rows = fetch_all(_LATEST, [list(model_ids), list(stages)])
     aliases = version_aliases([row[1] for row in rows])
     found: dict[int, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
@@ -47,14 +53,8 @@ def version_aliases(version_ids: Sequence[int]) -> dict[int, list[str]]:
     """The names that stand on each of the versions now, by name."""
     found: dict[int, list[str]] = defaultdict(list)
     if version_ids:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT version_id, name FROM registry_alias "
-                "WHERE version_id = ANY(%s) AND ended_at IS NULL ORDER BY name",
-                [list(version_ids)],
-            )
-            for version_id, name in cursor.fetchall():
-                found[version_id].append(name)
+        for version_id, name in fetch_all(_VERSION_ALIASES, [list(version_ids)]):
+            found[version_id].append(name)
     return found
 
 
@@ -62,13 +62,6 @@ def model_aliases(model_ids: Sequence[int]) -> dict[int, list[tuple[str, int]]]:
     """Where each of the models' aliases stands now: pairs of name and version number, by name."""
     found: dict[int, list[tuple[str, int]]] = defaultdict(list)
     if model_ids:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT a.model_id, a.name, v.number FROM registry_alias a "
-                "JOIN registry_modelversion v ON v.id = a.version_id "
-                "WHERE a.model_id = ANY(%s) AND a.ended_at IS NULL ORDER BY a.name",
-                [list(model_ids)],
-            )
-            for model_id, name, number in cursor.fetchall():
-                found[model_id].append((name, number))
+        for model_id, name, number in fetch_all(_MODEL_ALIASES, [list(model_ids)]):
+            found[model_id].append((name, number))
     return found

@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from django.db import connection
-
+from common.db import fetch_all
 from registry.mlflow.render import (
     MODEL_COLUMNS,
     MODEL_JOINS,
@@ -150,9 +149,7 @@ def _read(
         f"FROM {tables} WHERE {base} AND {where} "
         f"ORDER BY {sql.order_by(orders, entity)} LIMIT %s"
     )
-    with connection.cursor() as cursor:
-        cursor.execute(statement, [*parameters, most + 1])
-        rows = cursor.fetchall()
+    rows = fetch_all(statement, [*parameters, most + 1])
     if len(rows) <= most:
         return rows, ""
     rows = rows[:most]
