@@ -106,17 +106,12 @@ def _capped(found: Graph, nodes: Iterable[Node]) -> list[Node]:
     return listed[:MOST]
 
 
-def name_of(version: ModelVersion) -> str:
-    """``credit 7 (2.1.0)``: number and semantic version."""
-    return f"{version.model.name} {version.numbers}"
-
-
 def _version(version: ModelVersion, kind: str, relation: str) -> Node:
     return Node(
         id=f"version:{version.uid}",
         kind=kind,
         relation=relation,
-        label=name_of(version),
+        label=version.title,
         detail="deleted" if version.deleted_at is not None else "",
         url=""
         if version.deleted_at is not None

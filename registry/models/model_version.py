@@ -135,6 +135,7 @@ class ModelVersion(models.Model):
             models.Index(
                 fields=["model"], condition=Q(deleted_at__isnull=False), name="version_deleted"
             ),
+            models.Index(fields=["model", "id"], condition=Q(deleted_at=None), name="version_kept"),
             models.Index(
                 fields=["model", "stage", "-number"],
                 condition=Q(deleted_at=None),
@@ -145,6 +146,11 @@ class ModelVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.model.name} {self.number}"
+
+    @property
+    def title(self) -> str:
+        """``credit 7 (2.1.0)``."""
+        return f"{self.model.name} {self.numbers}"
 
     @property
     def numbers(self) -> str:
