@@ -26,6 +26,7 @@ urlpatterns = [
     path("datasets/", datasets.DatasetListView.as_view(), name="dataset-list"),
     path("new-dataset/", datasets.DatasetCreateView.as_view(), name="dataset-create"),
     path("datasets/<str:name>/", datasets.DatasetDetailView.as_view(), name="dataset-detail"),
+    path("", include("registry.urls_lifecycle")),
     path("", include("registry.urls_webhooks")),
     path("", include("registry.urls_artifacts")),
     path("", include("registry.urls_cards")),

@@ -23,6 +23,7 @@ urlpatterns = [
     path("datasets", views.DatasetList.as_view(), name="dataset-list"),
     path("datasets/<str:name>", views.DatasetDetail.as_view(), name="dataset-detail"),
     path("environments", views.EnvironmentList.as_view(), name="environment-list"),
+    path("", include("registry.api.urls_lifecycle")),
     path("", include("registry.api.urls_webhooks")),
     path("", include("registry.api.urls_cards")),
     path("", include("registry.api.urls_lineage")),

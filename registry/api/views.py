@@ -21,7 +21,7 @@ from registry.api import serializers as shapes
 from registry.filters import DatasetFilter, ModelFilter
 from registry.models import Alias, Dataset, Environment, ModelVersion, RegisteredModel
 from registry.semver import insist_semantic
-from registry.services import aliases, datasets, gating, models, versions
+from registry.services import aliases, datasets, deletion, gating, models, versions
 
 #: What a multipart body may have beside the file itself.
 _ENVELOPE = 1024 * 1024
@@ -62,17 +62,21 @@ class ModelList(generics.ListAPIView[RegisteredModel]):
         content = dict(given.validated_data)
         owner = shapes.person_or_invalid(content.pop("owner", None), "owner")
         model = models.create(caller=caller_of(request), owner=owner, **content)
-        return Response(_model_out(request, model.name), status=201)
+        return Response(model_out(request, model.name), status=201)
 
 
 class ModelDetail(APIView):
     """One model."""
 
-    capabilities: ClassVar = {"get": Capability.VIEW, "patch": Capability.MODEL_EDIT}
+    capabilities: ClassVar = {
+        "get": Capability.VIEW,
+        "patch": Capability.MODEL_EDIT,
+        "delete": Capability.MODEL_EDIT,
+    }
 
     @extend_schema(responses=shapes.ModelOut)
     def get(self, request: Request, name: str) -> Response:
-        return Response(_model_out(request, name))
+        return Response(model_out(request, name))
 
     @extend_schema(request=shapes.ModelPatch, responses=shapes.ModelOut)
     def patch(self, request: Request, name: str) -> Response:
@@ -86,7 +90,16 @@ class ModelDetail(APIView):
             models.update(caller=caller_of(request), model=model, owner=owner, **content)
             if gated is not None:
                 gating.switch(caller=caller_of(request), model=model, on=gated)
-        return Response(_model_out(request, name))
+        return Response(model_out(request, name))
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, name: str) -> Response:
+        """Take a model out that was never live; its name is free again."""
+        caller = caller_of(request)
+        model = selectors.get_model(caller.workspace, name)
+        with deletion.refusals_recorded(caller=caller, target=model):
+            deletion.delete_model(caller=caller, model=model)
+        return Response(status=204)
 
 
 class VersionList(generics.ListAPIView[ModelVersion]):
@@ -122,17 +135,21 @@ class VersionList(generics.ListAPIView[ModelVersion]):
         version = versions.register(
             caller=caller, model=model, release=given.release(), **given.beside()
         )
-        return Response(_version_out(request, name, version.number), status=201)
+        return Response(version_out(request, name, version.number), status=201)
 
 
 class VersionDetail(APIView):
     """One version: its release, digest, authors and lineage. The release never changes."""
 
-    capabilities: ClassVar = {"get": Capability.VIEW, "patch": Capability.MODEL_EDIT}
+    capabilities: ClassVar = {
+        "get": Capability.VIEW,
+        "patch": Capability.MODEL_EDIT,
+        "delete": Capability.MODEL_EDIT,
+    }
 
     @extend_schema(responses=shapes.VersionDetailOut)
     def get(self, request: Request, name: str, number: int) -> Response:
-        return Response(_version_out(request, name, number))
+        return Response(version_out(request, name, number))
 
     @extend_schema(request=shapes.VersionPatch, responses=shapes.VersionDetailOut)
     def patch(self, request: Request, name: str, number: int) -> Response:
@@ -140,7 +157,16 @@ class VersionDetail(APIView):
         given = shapes.VersionPatch(data=request.data)
         given.is_valid(raise_exception=True)
         versions.annotate(caller=caller_of(request), version=version, **given.validated_data)
-        return Response(_version_out(request, name, number))
+        return Response(version_out(request, name, number))
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, name: str, number: int) -> Response:
+        """Take a version out that was never live; its number is never given again."""
+        caller = caller_of(request)
+        version = selectors.get_version(caller.workspace, name, number)
+        with deletion.refusals_recorded(caller=caller, target=version):
+            deletion.delete_version(caller=caller, version=version)
+        return Response(status=204)
 
 
 class VersionAuthors(APIView):
@@ -159,7 +185,7 @@ class VersionAuthors(APIView):
             identity=given.validated_data["identity"],
             user=shapes.person_or_invalid(given.validated_data["user"], "user"),
         )
-        return Response(_version_out(request, name, number))
+        return Response(version_out(request, name, number))
 
 
 class AliasList(generics.ListAPIView[Alias]):
@@ -287,14 +313,14 @@ class EnvironmentList(generics.ListAPIView[Environment]):
         return selectors.environments(caller_of(self.request).workspace)
 
 
-def _model_out(request: Request, name: str) -> Any:
+def model_out(request: Request, name: str) -> Any:
     workspace = caller_of(request).workspace
     selectors.get_model(workspace, name)
     model = _with_aliases(selectors.models_for(workspace)).get(name=name)
     return shapes.ModelOut(selectors.with_counts([model])[0]).data
 
 
-def _version_out(request: Request, name: str, number: int) -> Any:
+def version_out(request: Request, name: str, number: int) -> Any:
     version = selectors.get_version(caller_of(request).workspace, name, number)
     authors = list(version.authors.select_related("user").order_by("role", "identity"))
     used = list(version.datasets.select_related("dataset").order_by("use", "dataset__name"))

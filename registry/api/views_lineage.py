@@ -16,7 +16,7 @@ from accounts.roles import Capability
 from registry import checks, lineage, selectors, selectors_lineage
 from registry.api import serializers as version_shapes
 from registry.api import serializers_lineage as shapes
-from registry.api.views import _version_out
+from registry.api.views import version_out
 from registry.models import ModelVersion, VersionLink
 from registry.services import links
 
@@ -33,7 +33,7 @@ class VersionBySemantic(APIView):
     )
     def get(self, request: Request, name: str, semantic: str) -> Response:
         version = selectors_lineage.by_semantic(caller_of(request).workspace, name, semantic)
-        return Response(_version_out(request, name, version.number))
+        return Response(version_out(request, name, version.number))
 
 
 class Lineage(APIView):

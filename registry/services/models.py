@@ -167,6 +167,34 @@ def update(
     return model
 
 
+@transaction.atomic
+def set_retired(*, caller: Caller, model: RegisteredModel, retired: bool) -> RegisteredModel:
+    """Retire the model: nothing more is registered or promoted, everything stays; or undo that.
+
+    Raises: NotFound (deleted meanwhile), NotAllowed.
+    """
+    caller.insist(Capability.MODEL_EDIT)
+    model = lock(model)
+    if (model.retired_at is not None) == retired:
+        return model
+    before = model.retired_at
+    model.retired_at, model.updated_at = (Now() if retired else None), Now()
+    model.save(update_fields=["retired_at", "updated_at"])
+    model.refresh_from_db(fields=["retired_at", "updated_at"])
+    audit.record(
+        Action.MODEL_UPDATED,
+        actor=caller.actor,
+        workspace=caller.workspace.slug,
+        object_type="model",
+        object_id=str(model.pk),
+        object_name=model.name,
+        before={"retired": before is not None},
+        after={"retired": retired},
+        details={"edited": ["retired"]},
+    )
+    return model
+
+
 def lock(model: RegisteredModel) -> RegisteredModel:
     """The model's row, fresh, locked to the end of the transaction; versions and aliases wait.
 

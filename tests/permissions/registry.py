@@ -31,9 +31,9 @@ ADMIN = Capability.WORKSPACE_ADMIN
 
 ROWS = [
     Row("v1:model-list", {"get": VIEW, "post": MODEL}),
-    Row("v1:model-detail", {"get": VIEW, "patch": MODEL}, a_model),
+    Row("v1:model-detail", {"get": VIEW, "patch": MODEL, "delete": MODEL}, a_model),
     Row("v1:version-list", {"get": VIEW, "post": MODEL}, a_model),
-    Row("v1:version-detail", {"get": VIEW, "patch": MODEL}, a_version),
+    Row("v1:version-detail", {"get": VIEW, "patch": MODEL, "delete": MODEL}, a_version),
     Row("v1:version-authors", {"post": ADMIN}, a_version),
     Row("v1:alias-list", {"get": VIEW, "post": MODEL}, a_model),
     Row("v1:alias-detail", {"get": VIEW, "delete": MODEL}, an_alias),
