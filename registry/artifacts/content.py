@@ -163,15 +163,9 @@ def pieces(name: str, start: int, stop: int) -> Iterator[bytes]:
 def checked_whole(name: str, *, size: int, sha256: str) -> Iterator[bytes]:
     """All stored bytes; the last piece only once all of them have the digest.
 
-    Raises, at that piece: ContentDiffers. A download then ends before its announced length.
+    Raises, instead of that piece: ContentDiffers. A download then ends before its announced length.
     """
-    content = Checked(pieces(name, 0, size), size=size, sha256=sha256)
-    held = b""
-    for piece in content.chunks():
-        if held:
-            yield held
-        held = piece
-    yield held
+    yield from Checked(pieces(name, 0, size), size=size, sha256=sha256).chunks()
 
 
 @contextmanager

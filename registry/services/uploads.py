@@ -187,10 +187,12 @@ def verify(
         end(upload, State.REFUSED, error.message)
         raise
     except Unavailable:
-        # Perhaps the parts are gone because somebody gave the upload up meanwhile.
-        upload.refresh_from_db(fields=["state"])
-        if upload.state not in ArtifactUpload.UNDER_WAY:
-            raise _conflict(upload, "The upload has ended.", code="upload_ended") from None
+        # Perhaps the parts are gone because it was completed or given up meanwhile.
+        present = _known(upload)
+        if present.state == State.DONE:
+            return present
+        if present.state not in ArtifactUpload.UNDER_WAY:
+            raise _conflict(present, "The upload has ended.", code="upload_ended") from None
         raise
     with transaction.atomic():
         present = _locked(upload)
@@ -252,6 +254,10 @@ def _locked(upload: ArtifactUpload) -> ArtifactUpload:
     if found is None:
         raise Conflict("The upload has ended.", code="upload_ended")
     return found
+
+
+def _known(upload: ArtifactUpload) -> ArtifactUpload:
+    return ArtifactUpload.objects.select_related("artifact").get(pk=upload.pk)
 
 
 def _insist_open(upload: ArtifactUpload) -> None:
