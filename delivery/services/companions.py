@@ -112,6 +112,21 @@ def stood(rollout: Rollout) -> dict[int, ModelVersion | None]:
     return {it["model"]: versions.get(it["from"]) for it in along}
 
 
+def shown(rollout: Rollout) -> list[ModelVersion]:
+    """What goes along, as things stand, or went along; for a rollout that failed, nothing."""
+    along = rollout.workings.get("along")
+    if along is not None:
+        versions = ModelVersion.objects.filter(pk__in=[entry["to"] for entry in along])
+        return list(versions.select_related("model").order_by("model__name"))
+    if rollout.is_finished or rollout.state == State.ROLLING_BACK:
+        return []
+    called = components.called_by(rollout.to_version)
+    live = components.standing(
+        rollout.route.environment.alias, {version.model_id for version in called}
+    )
+    return [version for version in called if live.get(version.model_id) != version]
+
+
 def insist_free(rollout: Rollout, models: set[int] | None = None) -> None:
     """Lock the routes of what goes along. Raises: RouteBusy."""
     if models is None:

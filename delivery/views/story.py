@@ -9,7 +9,7 @@ from audit.selectors import Line, events, lines
 from delivery import analysis, selectors
 from delivery import plan as plans
 from delivery.models import Rollout, RolloutSample, RolloutStep
-from delivery.services import advance, measure
+from delivery.services import advance, companions, measure
 
 BLUE, ORANGE, RED, GREY = "#4c7fe0", "#c77a1f", "#d9534a", "#808890"
 #: The pair of error rates by which the page explains how many answers are needed.
@@ -28,6 +28,7 @@ def of(rollout: Rollout) -> dict[str, Any]:
     )
     latest = rows[-1] if rows else None
     return {
+        "along": companions.shown(rollout),
         "steps": [_step_row(step) for step in steps],
         "current": current,
         "fact": _fact(rollout, current, latest),

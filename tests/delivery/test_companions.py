@@ -99,12 +99,15 @@ def test_a_component_that_does_not_answer_stops_it_before_any_traffic(stage, par
     assert stage.weights == {1: 100}
 
 
-def test_it_goes_along_at_the_end_and_comes_back_with_a_rollback(stage, part):
+def test_it_goes_along_at_the_end_and_comes_back_with_a_rollback(stage, part, client_for):
     EndpointFactory(version=part.new)
     stage.start()
     stage.preflight()
     assert stage.state == "running"
     assert weights(part) == {1: 100, 2: 0}  # ready, and nobody is sent there yet
+    page = client_for("operator").get(f"/rollouts/{stage.rollout.uid}/").content.decode()
+    assert "Goes live together with" in page
+    assert companions.shown(stage.rollout) == [part.new]
 
     for stable in STABLE:
         stage.step_in()
@@ -114,6 +117,7 @@ def test_it_goes_along_at_the_end_and_comes_back_with_a_rollback(stage, part):
 
     assert (stage.state, stage.live, live(part)) == ("succeeded", 3, 2)
     assert weights(part) == {1: 0, 2: 100}
+    assert companions.shown(stage.rollout) == [part.new]
 
     rollouts.rollback(caller=stage.caller, uid=stage.rollout.uid, reason="Complaints.")
     stage.take_claim()
