@@ -58,6 +58,8 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "common.middleware.RequestIdMiddleware",
+    # Machines with tokens are answered before anything that is there for browsers.
+    "registry.mlflow.lane.MlflowLane",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -243,7 +245,6 @@ SPECTACULAR_SETTINGS = {
     # "State72cEnum".
     "ENUM_NAME_OVERRIDES": {
         "ModelKind": "registry.models.registered_model.Kind",
-        "LinkKind": "registry.models.lineage.VersionLink.Kind",
         "DatasetState": "registry.models.dataset.Dataset.State",
         "EvidenceKind": "evaluation.models.evidence.Evidence.Kind",
         "AskedEvidenceKind": "evaluation.params.OFFERED",

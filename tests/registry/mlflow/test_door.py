@@ -224,3 +224,27 @@ def test_a_bug_is_an_internal_error_in_json_without_a_word_of_it(mlflow, monkeyp
 
     assert (status, code) == (500, "INTERNAL_ERROR")
     assert "secret" not in message
+
+
+def test_neither_a_cookie_nor_a_host_makes_a_page_of_it(client_for, settings):
+    client = client_for("administrator")
+    accounts.WorkspaceFactory(slug="others")
+
+    assert refusal(client.get(f"/w/others{GET}")) == (401, "UNAUTHENTICATED")
+    assert refusal(client.get(GET, headers={"Host": "evil.example"})) == (
+        400,
+        "INVALID_PARAMETER_VALUE",
+    )
+
+
+def test_a_call_asks_no_session_and_goes_through_no_browsers_middleware(bearer, client_for):
+    _, text = bearer()
+    client = client_for("viewer")
+    with CaptureQueriesContext(connection) as queries:
+        response = client.get(GET, headers={"Authorization": f"Bearer {text}"})
+
+    assert response.status_code == 200
+    assert not any("session" in query["sql"] for query in queries)
+    assert "Content-Security-Policy" not in response
+    assert response["X-Request-ID"]
+    assert response["X-Content-Type-Options"] == "nosniff"
