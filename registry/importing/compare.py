@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from common.errors import DomainError
+from common.errors import DomainError, Invalid
+from registry.importing.content import BadAnswer
 from registry.importing.source import NotThere, Refused, Source
 from registry.models import ModelVersion, RegisteredModel
 
@@ -47,7 +48,11 @@ def _part(source: Source, *, prompts: bool) -> Iterator[Found]:
             ).values_list("name", flat=True)
         )
         for model in page:
-            numbers = [it.number for it in source.versions(model.name, prompts=prompts)]
+            try:
+                numbers = [it.number for it in source.versions(model.name, prompts=prompts)]
+            except (Invalid, NotThere, Refused, BadAnswer) as error:
+                yield Found("unreadable", model.name, source.url, error.message)
+                continue
             if model.name not in known:
                 yield Found(kind, model.name, source.url, f"{len(numbers)} versions")
                 continue

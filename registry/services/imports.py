@@ -129,7 +129,7 @@ class _Importer:
             there = self.source.model(name)
             found = self.source.versions(name, prompts=prompts)
             model = self._own_model(there)
-        except (NotThere, Invalid, Refused) as error:
+        except (NotThere, Invalid, Refused, content.BadAnswer) as error:
             self._leave_out(shown, error.message)
             return
         before = self.run.counts.get("versions", 0)
@@ -171,7 +171,10 @@ class _Importer:
         shown = f"version {there.number} of {model.name}"
         present = ModelVersion.objects.filter(model=model, number=there.number).first()
         if present is not None:
-            if present.release["extra"].get("imported", {}).get("from") != self.run.source_url:
+            if (
+                present.release.get("extra", {}).get("imported", {}).get("from")
+                != self.run.source_url
+            ):
                 self._leave_out(shown, "This number is taken here.")
             return
         if there.status != Status.READY:

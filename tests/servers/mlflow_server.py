@@ -55,7 +55,11 @@ def running(folder: Path, *, artifacts: bool = True) -> Iterator[str]:
                 *(("--artifacts-destination", str(folder / "artifacts")) if artifacts else ()),
             ],
             cwd=folder,
-            env={**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"},
+            env={
+                **os.environ,
+                "MLFLOW_DISABLE_TELEMETRY": "true",
+                "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+            },
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

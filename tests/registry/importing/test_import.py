@@ -285,6 +285,17 @@ def test_an_answer_that_is_none_ends_it_with_a_sentence(
         bring(there, ada)
 
 
+def test_one_models_nonsense_costs_that_model_only(there: Registry, ada: Any) -> None:
+    there.add("churn", {}, {"version": "x"})
+    there.add("fraud", {})
+
+    bring(there, ada)
+
+    assert list(ModelVersion.objects.values_list("model__name", flat=True)) == ["fraud"]
+    (line,) = ImportRun.objects.get().left_out
+    assert line == {"what": "model churn", "why": "“version” is no version number."}
+
+
 def test_only_what_the_allow_list_opens_is_asked(there: Registry, ada: Any, settings: Any) -> None:
     settings.OUTBOUND_ALLOW = ""
     with pytest.raises(CommandError, match="no administrator has opened"):
