@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from django.db.models import Count, F, Q
+from django.db.models import Case, Count, Q, Value, When
 from django.urls import reverse
 
 from accounts.roles import Role
@@ -22,7 +22,7 @@ from delivery.models import Rollout
 from governance.models import PromotionRequest, Signature
 from registry.inventory import csv_line
 from registry.models import Alias, ModelVersion, RegisteredModel
-from registry.selectors import standing_at
+from registry.selectors import environments, standing_at
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -85,20 +85,22 @@ def live_at(
     workspace: Workspace, at: datetime, *, model: str = "", environment: str = ""
 ) -> QuerySet[Alias]:
     """Every alias of an environment as it stood, by model and environment; of one, where named."""
-    # One filter: two would each look for an environment of their own.
-    wanted = Q(
-        model__workspace=workspace,
-        name=F("model__workspace__environments__alias"),
-    )
-    if environment:
-        wanted &= Q(model__workspace__environments__name=environment)
+    places = {
+        alias: (name, position)
+        for alias, name, position in environments(workspace).values_list(
+            "alias", "name", "position"
+        )
+        if not environment or name == environment
+    }
+    names = [When(name=alias, then=Value(name)) for alias, (name, _) in places.items()]
+    order = [When(name=alias, then=Value(place)) for alias, (_, place) in places.items()]
+    rows = Alias.objects.filter(standing_at(at), model__workspace=workspace, name__in=list(places))
     if model:
-        wanted &= Q(model__name=model)
+        rows = rows.filter(model__name=model)
     return (
-        Alias.objects.filter(standing_at(at) & wanted)
-        .annotate(
-            environment=F("model__workspace__environments__name"),
-            position=F("model__workspace__environments__position"),
+        rows.annotate(
+            environment=Case(*names, default=Value("")),
+            position=Case(*order, default=Value(0)),
         )
         .select_related("model", "version__model")
         .order_by("model__name", "model", "position")
@@ -163,16 +165,14 @@ def explain(rows: Sequence[Alias]) -> list[Standing]:
 
 def of_model(model: RegisteredModel, at: datetime) -> list[Standing]:
     """Where each of the model's aliases stood then, by name."""
-    environments = dict(
-        model.workspace.environments.values_list("alias", "name")  # type: ignore[attr-defined]
-    )
+    names = dict(environments(model.workspace).values_list("alias", "name"))
     rows = list(
         Alias.objects.filter(standing_at(at), model=model)
         .select_related("model", "version__model")
         .order_by("name")
     )
     for row in rows:
-        row.environment = environments.get(row.name, "")  # type: ignore[attr-defined]
+        row.environment = names.get(row.name, "")  # type: ignore[attr-defined]
     return explain(rows)
 
 

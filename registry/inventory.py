@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING
 
 from django.db.models import Max, Q
+from django.urls import reverse
 
 from registry import selectors
 from registry.models import ModelVersion, RegisteredModel
@@ -31,6 +32,11 @@ class InventoryRow:
     live: list[Live | None]
     newest: int | None
     cells: list[Cell | None] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        """The model's page; its versions' pages begin with it."""
+        return reverse("registry:model-detail", args=[self.model.name])
 
 
 def end_of(day: date) -> datetime:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from accounts.models import User
 from registry.fulltext import sql
 from registry.fulltext.words import understand
-from registry.models import Alias, ModelVersion, RegisteredModel
+from registry.models import Alias, Environment, ModelVersion, RegisteredModel
 
 if TYPE_CHECKING:
     from accounts.models import Workspace
@@ -35,13 +35,15 @@ def owners_called(text: str) -> list[int]:
     return list(found.order_by("pk").values_list("pk", flat=True)[:_MOST_OWNERS])
 
 
-def standing(environment: str) -> QuerySet[Alias]:
-    """Open aliases that say what is live in the environment of that name."""
-    return Alias.objects.filter(
-        ended_at=None,
-        model__workspace__environments__name=environment,
-        name=F("model__workspace__environments__alias"),
-    )
+def standing(environment: str, workspace: Workspace) -> QuerySet[Alias]:
+    """Open aliases of the name that says what is live in that environment of the workspace.
+
+    They are of every workspace: what is narrowed by them is of one.
+    """
+    names = Environment.objects.filter(workspace=workspace, name=environment)
+    # Asked for first: with the name at hand the planner knows how many there are.
+    alias = names.values_list("alias", flat=True).first() if "\x00" not in environment else None
+    return Alias.objects.filter(ended_at=None, name=alias) if alias else Alias.objects.none()
 
 
 def tagged(rows: QuerySet[Any], text: str) -> QuerySet[Any]:
@@ -67,8 +69,7 @@ def narrow_models(
     if owner := given.get("owner"):
         models = models.filter(owner__in=owners_called(owner))
     if live := given.get("live"):
-        here = standing(live).filter(model__workspace=workspace)
-        models = models.filter(pk__in=here.values("model"))
+        models = models.filter(pk__in=standing(live, workspace).values("model"))
     if tag := given.get("tag"):
         models = tagged(models, tag)
     if consumption := given.get("consumption"):
@@ -94,8 +95,7 @@ def narrow_versions(
     if owner := given.get("owner"):
         versions = versions.filter(model__owner__in=owners_called(owner))
     if live := given.get("live"):
-        here = standing(live).filter(model__workspace=workspace)
-        versions = versions.filter(pk__in=here.values("version"))
+        versions = versions.filter(pk__in=standing(live, workspace).values("version"))
     if tag := given.get("tag"):
         versions = tagged(versions, tag)
     if consumption := given.get("consumption"):

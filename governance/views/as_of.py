@@ -58,7 +58,10 @@ class AsOfView(CallerMixin, TemplateView):
         )
         if request.GET.get("format") == "csv":
             return _csv(rows, at)
-        page = Paginator(rows, PAGE).get_page(request.GET.get("page"))
+        counted = as_of.totals(rows)
+        paginator = Paginator(rows, PAGE)
+        paginator.count = counted.places  # as counted for the sentence, and not twice
+        page = paginator.get_page(request.GET.get("page"))
         query = request.GET.copy()
         query.pop("page", None)
         query["format"] = "csv"
@@ -67,7 +70,7 @@ class AsOfView(CallerMixin, TemplateView):
             "section": "inventory",
             "at": at,
             "is_now": at == now,
-            "totals": as_of.totals(rows),
+            "totals": counted,
             "page": page,
             "rows": as_of.explain(list(page.object_list)),
             "named": form.cleaned_data["model"],
