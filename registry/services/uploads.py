@@ -147,9 +147,10 @@ def complete(*, caller: Caller, upload: ArtifactUpload, sha256: str = "") -> Art
     announced = insist_sha256(sha256) if sha256 else ""
     with transaction.atomic():
         present = _locked(upload)
-        if present.state == State.DONE and present.artifact is not None:
-            _insist_same(announced, present.artifact.sha256)
-            return present
+        if present.state == State.DONE:
+            done = _known(present)
+            _insist_same(announced, done.artifact.sha256 if done.artifact is not None else "")
+            return done
         if present.state == State.VERIFYING:
             # The job there is; or another, where the first one could not reach the storage.
             return _ask_check(present, caller)
@@ -198,7 +199,7 @@ def verify(
         present = _locked(upload)
         if present.state not in ArtifactUpload.UNDER_WAY:
             if present.state == State.DONE:
-                return present
+                return _known(present)
             raise _conflict(present, "The upload has ended.", code="upload_ended")
         artifact, _ = artifacts.keep(
             caller=caller, sha256=digest, name=upload.name, size=upload.size
@@ -245,9 +246,10 @@ def _part_name(upload: ArtifactUpload, offset: int, key: str) -> str:
 
 
 def _locked(upload: ArtifactUpload) -> ArtifactUpload:
+    # Without its artifact: a row joined to one that was waited for is as old as the wait.
     found = (
         ArtifactUpload.objects.select_for_update(of=("self",))
-        .select_related("artifact", "workspace")
+        .select_related("workspace")
         .filter(pk=upload.pk)
         .first()
     )
