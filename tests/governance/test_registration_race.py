@@ -17,7 +17,8 @@ from tests.factories import governance as make
 from tests.governance.test_race import at_once
 from tests.governance.test_registration_check import finish_row, pass_deadline, pending, told
 
-pytestmark = pytest.mark.serial
+# The first test with a house builds its database, which takes its time on a busy machine.
+pytestmark = [pytest.mark.serial, pytest.mark.timeout(300)]
 
 GATES = ("auc.lower95 >= 0.6",)
 #: Judges the gates, writes them and the status, and then hangs inside the transaction.
@@ -46,7 +47,9 @@ def test_a_process_killed_in_the_middle_leaves_nothing_half_done(house):
     )
     make.evaluation(version, state="running")
     process = house.start("checker", sys.executable, "-c", HANGS, str(version.uid))
-    house.wait("it is judged", lambda: "not committed" in process.log, alive=[process])
+    house.wait(
+        "it is judged", lambda: "not committed" in process.log, timeout_s=90, alive=[process]
+    )
 
     process.kill()
 
