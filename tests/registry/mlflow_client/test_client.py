@@ -33,7 +33,7 @@ def s3() -> Iterator[str]:
         server.stop()
 
 
-def tell(house: House, *chapters: str, **environment: str) -> dict[str, Any]:
+def tell(house: House, *chapters: str, path: str = "", **environment: str) -> dict[str, Any]:
     """Run the story as a service account's pipeline would."""
     owner = house.person("model_owner", email="ada@example.org")
     service = accounts.ServiceAccountFactory(
@@ -49,7 +49,7 @@ def tell(house: House, *chapters: str, **environment: str) -> dict[str, Any]:
             "PATH": os.environ["PATH"],
             "HOME": str(home),
             "MLFLOW_TRACKING_URI": f"file://{home}/tracking",
-            "MLFLOW_REGISTRY_URI": house.url.replace("://", f"://ci-bot:{text}@"),
+            "MLFLOW_REGISTRY_URI": house.url.replace("://", f"://ci-bot:{text}@") + path,
             "MLFLOW_DISABLE_TELEMETRY": "true",
             "MLFLOW_ALLOW_FILE_STORE": "true",
             "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",  # a fault of ours should not wait for minutes
@@ -118,6 +118,7 @@ def test_models_load_by_alias_from_where_their_files_are(house: House, s3: str) 
     said = tell(
         house,
         "artifacts",
+        path="/w/acme",  # the workspace in the address, as two registries of one house have it
         MLFLOW_S3_ENDPOINT_URL=s3,
         AWS_ACCESS_KEY_ID="test",
         AWS_SECRET_ACCESS_KEY="test",
