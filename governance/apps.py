@@ -12,6 +12,7 @@ class GovernanceConfig(AppConfig):
         from evaluation.signals import evidence_finished
         from governance import jobs, receivers, receivers_together  # noqa: F401
         from governance.authority import ApprovalAliasGuard, ApprovalAuthority
+        from governance.deletion import PromotionUnderWay
         from governance.inventory import NEEDS, FindingsPart, ValidatedPart
         from governance.parts import RegistrationPart
         from governance.services import promotions, registration
@@ -20,6 +21,7 @@ class GovernanceConfig(AppConfig):
         from registry.needs import register_need
         from registry.ports import (
             register_alias_guard,
+            register_deletion_guard,
             register_inventory_part,
             register_version_part,
         )
@@ -33,6 +35,7 @@ class GovernanceConfig(AppConfig):
 
         register_authority(ApprovalAuthority())
         register_alias_guard(ApprovalAliasGuard())
+        register_deletion_guard(PromotionUnderWay())
         register_version_part(RegistrationPart())
         register_inventory_part(ValidatedPart())
         register_inventory_part(FindingsPart())
