@@ -5,16 +5,19 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('accounts', '0001_initial'),
-        ('registry', '0004_kept'),
+        ("accounts", "0001_initial"),
+        ("registry", "0004_kept"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddIndex(
-            model_name='modelversion',
-            index=models.Index(condition=models.Q(('deleted_at', None)), fields=['model', 'stage', '-number'], name='version_latest_in_stage'),
+            model_name="modelversion",
+            index=models.Index(
+                condition=models.Q(("deleted_at", None)),
+                fields=["model", "stage", "-number"],
+                name="version_latest_in_stage",
+            ),
         ),
     ]
