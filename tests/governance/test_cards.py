@@ -134,3 +134,9 @@ def test_a_higher_tier_asks_for_more(workspace, caller_for, tier, state):
     )
 
     assert GateResult.objects.get(promotion=promotion).state == state
+
+
+def test_a_signer_finds_the_card_on_the_request(opened, client_for):
+    promotion = opened()
+    html = client_for("validator").get(f"/requests/{promotion.number}/").content.decode()
+    assert f"/models/{promotion.model.name}/versions/{promotion.version.number}/card/" in html
