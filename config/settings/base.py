@@ -253,7 +253,6 @@ SPECTACULAR_SETTINGS = {
         "Severity": "governance.models.finding.Finding.Severity",
         "GateSeverity": "governance.models.gate_result.GateResult.Severity",
         "GateState": "governance.models.gate_result.GateResult.State",
-        "MisfitSeverity": "registry.signature.Severity",
         "ArtifactState": "registry.models.artifact.Artifact.State",
         "MessageState": "outbound.models.message.Message.State",
         "ImportState": "registry.models.import_run.ImportRun.State",
