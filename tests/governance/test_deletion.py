@@ -23,7 +23,9 @@ def test_a_version_under_a_request_is_kept_until_it_is_withdrawn(caller_for, wor
         with pytest.raises(EverLive, match="withdraw it first"):
             delete()
     deletion.delete_version(caller=caller, version=other)
-    promotions.withdraw(caller=caller_for(promotion.requested_by), promotion=promotion)
+    promotions.withdraw(
+        caller=caller_for(promotion.requested_by), promotion=promotion, reason="No longer needed."
+    )
 
     deletion.delete_version(caller=caller, version=version)
 
