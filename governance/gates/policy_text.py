@@ -30,6 +30,7 @@ KINDS = (
     "text",
     "image",
     "generative",
+    "prompt",
     "rule",
     "vendor",
 )

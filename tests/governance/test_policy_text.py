@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from governance.gates import policy_text
 from governance.gates.policy_text import PolicyError, parse
+from registry.models import Kind
 from tests.factories.governance import source
 
 GOOD = source(extra="rollout: {steps: [25%, 50%, 100%], min_answers: 50, max_time: 5min}\n")
@@ -162,3 +163,7 @@ def test_any_text_is_a_policy_or_a_list_of_problems(text):
     else:
         return
     assert found
+
+
+def test_a_policy_can_be_for_every_kind_of_model():
+    assert set(policy_text.KINDS) == set(Kind.values)
