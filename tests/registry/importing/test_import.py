@@ -116,7 +116,9 @@ def test_everything_comes_in_under_its_own_number(
         "version 2 of churn: its run's figures",
         "version 1 of fraud",
     }
-    assert "only an approved promotion" in report["alias @champion of churn"]
+    champion = report["alias @champion of churn"]
+    assert champion.startswith("It stood on version 1 there. ")
+    assert "only an approved promotion" in champion
     assert all(f"{what}: {why}" in said for what, why in report.items())
     actions = recorded_actions()
     assert actions[0] == "import.started"
