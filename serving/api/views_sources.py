@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 from uuid import UUID
 
+from django.core.exceptions import RequestDataTooBig
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import generics
@@ -14,6 +15,7 @@ from rest_framework.views import APIView
 
 from accounts.http import caller_of
 from accounts.roles import Capability
+from common.api.parsers import PayloadTooLarge
 from registry import selectors as registry
 from serving import selectors
 from serving.api import serializers_sources as shapes
@@ -92,11 +94,15 @@ class EndpointHookAnswer(APIView):
     )
     def post(self, request: Request, uid: UUID) -> Response:
         caller = caller_of(request)
-        body = request._request.body  # the very bytes that were signed, before they are parsed
+        try:
+            body = request._request.body  # the very bytes that were signed, before they are parsed
+        except RequestDataTooBig:
+            raise PayloadTooLarge from None
         provision = selectors.get_provision(caller.workspace, uid)
-        hooks.insist_signed(provision=provision, headers=request.headers, body=body, caller=caller)
+        # Its shape first: what is no answer at all need not be an event in the trail.
         given = shapes.HookAnswerIn(data=request.data)
         given.is_valid(raise_exception=True)
+        hooks.insist_signed(provision=provision, headers=request.headers, body=body, caller=caller)
         content = dict(given.validated_data)
         if "failed" in content:
             ended = provide.decline(caller=caller, provision=provision, reason=content["failed"])

@@ -353,6 +353,11 @@ class TestHook:
         assert answer.json()["state"] == "failed"
         assert answer.json()["reason"] == "The hook says: No machine with a GPU is free."
 
+    def test_an_answer_that_is_far_too_large_is_said_so(self, asked, token, settings):
+        settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 1000
+        answer = self.answer(token, asked, {"failed": "x" * 1000})
+        assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+
     @pytest.mark.parametrize("content", [{}, {"url": "http://x/", "failed": "no"}, {"uri": "x"}])
     def test_an_answer_says_one_of_the_two(self, asked, token, content):
         assert self.answer(token, asked, content).status_code == 400
