@@ -6,8 +6,12 @@ import sys
 from collections.abc import Callable
 
 from benchmarks.monitoring import drift
+from benchmarks.registry import inventory
 
-AREAS: dict[str, list[Callable[[], bool]]] = {"monitoring": [drift.run]}
+AREAS: dict[str, list[Callable[[], bool]]] = {
+    "monitoring": [drift.run],
+    "registry": [inventory.run],
+}
 
 
 def main(wanted: list[str]) -> int:

@@ -38,6 +38,12 @@ def views_for(caller: Caller, page: str) -> QuerySet[SavedView]:
     )
 
 
+def is_own(caller: Caller, uid: UUID) -> bool:
+    """Whether the view is the caller's to change."""
+    own = SavedView.objects.filter(workspace=caller.workspace, owner=caller.user, uid=uid)
+    return own.exists()
+
+
 @transaction.atomic
 def save(*, caller: Caller, page: str, name: str, query: str, is_shared: bool) -> SavedView:
     """Keep the filters under a name; the same name again keeps the new filters.

@@ -98,12 +98,15 @@ def save(request: HttpRequest) -> HttpResponse:
 @caller_required(Capability.VIEW)
 def change(request: HttpRequest, uid: UUID) -> HttpResponse:
     """Rename one's own view, share it, or stop sharing it."""
+    caller: Caller = request.caller  # type: ignore[attr-defined]
+    if not views.is_own(caller, uid):
+        raise Http404("You have no such saved view.")
     form = ViewForm(request.POST)
     if not form.is_valid():
         messages.error(request, "A view needs a name of at most 100 characters.")
         return redirect("registry:model-list")
     try:
-        view = views.rename(caller=request.caller, uid=uid, **form.cleaned_data)  # type: ignore[attr-defined]
+        view = views.rename(caller=caller, uid=uid, **form.cleaned_data)
     except NotFound as error:
         raise Http404(error.message) from error
     except DomainError as error:

@@ -5,7 +5,11 @@ from django.urls import reverse
 
 from evaluation.models import Evidence
 from tests.factories import governance as make
-from tests.factories.registry import ModelVersionFactory, VersionDatasetFactory
+from tests.factories.registry import (
+    DatasetFactory,
+    ModelVersionFactory,
+    VersionDatasetFactory,
+)
 
 pytestmark = pytest.mark.django_db
 PAGE, ASK, API = "governance:compare", "governance:compare-ask", "v1:compare"
@@ -111,15 +115,22 @@ def test_a_differential_is_asked_for_from_here(pair, client_for, workspace):
 
     for version in pair:
         EndpointFactory(version=version)
+    DatasetFactory(workspace=workspace, name="fresh")
     client = client_for("model_owner")
     refs = [f"{it.model.name}:{it.number}" for it in pair]
 
-    answer = client.post(reverse(ASK), {"v": refs, "version": refs[1], "dataset": "holdout"})
+    def ask(of, on):
+        return client.post(reverse(ASK), {"v": refs, "version": of, "dataset": on})
 
-    asked = Evidence.objects.filter(kind="differential", version=new, baseline=old)
-    assert asked.count() == 1 or answer.status_code == 302
-    assert client.post(reverse(ASK), {"v": refs, "version": refs[0], "dataset": "holdout"})
-    assert asked.count() <= 1
+    answer = ask(refs[1], "fresh")
+
+    asked = Evidence.objects.get(kind="differential", version=new, baseline=old)
+    assert answer.url == reverse("evaluation:evidence-detail", args=[asked.uid])
+    told = client.get(ask(refs[1], "holdout").url).context["messages"]
+    assert [str(it) for it in told] == ["holdout has no column “late”."]
+    assert ask(refs[0], "fresh").url.startswith(reverse(PAGE))
+    assert ask(refs[1], "nowhere").status_code == 404
+    assert Evidence.objects.filter(kind="differential").count() == 1
 
 
 def test_odd_addresses_are_told_what_is_wrong(pair, client_for):
