@@ -29,7 +29,7 @@ def model(workspace):
 def test_batches_that_name_the_same_devices_count_each_once(model, caller_for):
     caller, now = caller_for("operator"), timezone.now()
     one, two = (version.release_digest for version in model.versions.order_by("number"))
-    names = [f"unit-{number}" for number in range(40)]
+    names = [f"unit-{number}" for number in range(600)]
 
     def send(number):
         # Every sender in another order: without one order of locks they would lock each other out.
@@ -40,10 +40,10 @@ def test_batches_that_name_the_same_devices_count_each_once(model, caller_for):
         fleet.receive(caller=caller, model=model, reports=said)
 
     assert at_once(8, send) == []
-    assert Device.objects.count() == 40
+    assert Device.objects.count() == 600
     assert {row.digest for row in Device.objects.all()} == {one}  # the newest report, number 7
     today = FleetDay.objects.filter(devices__gt=0)
-    assert sum(row.devices for row in today) == 40 * len({row.day for row in today})
+    assert sum(row.devices for row in today) == 600 * len({row.day for row in today})
 
 
 def test_one_run_sent_by_many_has_one_receipt_and_one_finding(model, workspace, caller_for):
