@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from accounts.models import Workspace
 
-LOOKED_AT = 5_000
+LOOKED_AT = 2_000
 MOST = 1000
 SORTS = ("model", "version", "dataset")
 _EXCERPTS = 3
