@@ -6,11 +6,11 @@ import sys
 from collections.abc import Callable
 
 from benchmarks.monitoring import drift
-from benchmarks.registry import inventory
+from benchmarks.registry import contract, inventory
 
 AREAS: dict[str, list[Callable[[], bool]]] = {
     "monitoring": [drift.run],
-    "registry": [inventory.run],
+    "registry": [contract.run, inventory.run],
 }
 
 

@@ -20,7 +20,7 @@ import embedded
 from embedded import processes
 
 ROOT = Path(__file__).resolve().parents[2]
-BIN = ROOT / ".venv" / "bin"
+BIN = Path(sys.executable).parent
 LOCK = Path(__file__).with_name("mlflow.txt")
 STARTS_WITHIN_S = 120.0
 
@@ -119,8 +119,8 @@ def mlflow_database(here: Ground) -> str:
 
 
 def mlflow_environment() -> Path:
-    """A virtual environment with the locked MLflow; made once, beside the runs' state."""
-    folder = Path(os.environ.get("VAR_DIR") or ROOT / "var").absolute() / "peers" / "mlflow"
+    """A virtual environment with the locked MLflow; made once, whatever VAR_DIR a run has."""
+    folder = ROOT / "var" / "peers" / "mlflow"
     mark = folder / "installed.txt"
     if not mark.exists() or mark.read_bytes() != LOCK.read_bytes():
         pip = ("-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes", "-r", str(LOCK))

@@ -1,7 +1,6 @@
-"""A whole MLflow server in an environment of its own, made once and kept under ``var/``.
+"""A whole MLflow server, in the environment and from the lock that the benchmarks use too.
 
 Our lock file has MLflow's client only: the server brings a hundred packages that we do not use.
-``MLFLOW_SERVER_VENV`` names an environment that is there already.
 """
 
 from __future__ import annotations
@@ -9,36 +8,14 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 
+from benchmarks.registry.servers import mlflow_environment
 from embedded import processes
-
-VERSION = "3.17.2"
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def environment() -> Path:
-    """Where it is, or will be."""
-    named = os.environ.get("MLFLOW_SERVER_VENV")
-    return Path(named) if named else ROOT / "var" / "servers" / f"mlflow-{VERSION}"
-
-
-def install() -> None:
-    """Make the environment unless a whole one is there; takes a minute or two."""
-    folder = environment()
-    stamp = folder / ".installed"
-    if stamp.exists():
-        return
-    print(f"test-servers: installing mlflow {VERSION} into {folder}", flush=True)
-    subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
-    pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "-q"]
-    subprocess.run([*pip, f"mlflow=={VERSION}"], check=True)
-    stamp.touch()
 
 
 @contextlib.contextmanager
@@ -49,7 +26,7 @@ def running(folder: Path, *, artifacts: bool = True) -> Iterator[str]:
     with (folder / "mlflow.log").open("wb") as log:
         server = subprocess.Popen(
             [
-                *(str(environment() / "bin" / "mlflow"), "server", "--workers", "1"),
+                *(str(mlflow_environment() / "bin" / "mlflow"), "server", "--workers", "1"),
                 *("--host", "127.0.0.1", "--port", str(port)),
                 *("--backend-store-uri", f"sqlite:///{folder}/mlflow.db"),
                 *(("--artifacts-destination", str(folder / "artifacts")) if artifacts else ()),
