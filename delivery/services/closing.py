@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from django.db import transaction
@@ -10,6 +9,7 @@ from django.db.models.functions import Now
 
 from audit.actions import Action
 from audit.services.record import record
+from common.commit import after_commit
 from common.errors import DomainError
 from delivery.models import Rollout
 from delivery.ports import authority
@@ -121,7 +121,4 @@ def _announce(rollout: Rollout, outcome: State, *, caller: Caller) -> None:
         },
         pii={"reason": rollout.reason} if rollout.reason else None,
     )
-    transaction.on_commit(
-        partial(rollout_finished.send, sender=Rollout, rollout=rollout, outcome=outcome.value),
-        robust=True,
-    )
+    after_commit(rollout_finished.send, sender=Rollout, rollout=rollout, outcome=outcome.value)

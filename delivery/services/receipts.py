@@ -19,6 +19,7 @@ from accounts.roles import Capability
 from audit.actions import Action
 from audit.services.record import record
 from common.canonical import digest_of
+from common.commit import after_commit
 from common.errors import Conflict, Invalid
 from delivery.models import BatchReceipt, Fallback, Recall, Route
 from delivery.signals import receipt_mismatched
@@ -95,7 +96,7 @@ def receive(
     receipt.refresh_from_db(fields=["received_at"])
     _record(caller, receipt)
     if not verdict.agrees:
-        transaction.on_commit(lambda: _tell(receipt), robust=True)
+        after_commit(_tell, receipt)
     return receipt, True
 
 

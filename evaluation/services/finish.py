@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
@@ -11,6 +10,7 @@ from django.db.models.functions import Now
 from audit.actions import Action
 from audit.services.record import record
 from common.canonical import digest_of
+from common.commit import after_commit
 from evaluation.models import Evidence
 from evaluation.results import plain
 from evaluation.signals import evidence_finished
@@ -168,9 +168,7 @@ def _locked(pk: int) -> Evidence:
 
 
 def _announce(evidence: Evidence) -> None:
-    transaction.on_commit(
-        partial(evidence_finished.send_robust, sender=Evidence, evidence=evidence), robust=True
-    )
+    after_commit(evidence_finished.send_robust, sender=Evidence, evidence=evidence)
 
 
 def _record(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from functools import partial
 from typing import TYPE_CHECKING
 
 from django.db import IntegrityError, transaction
@@ -14,6 +13,7 @@ from accounts.roles import Capability, Role
 from audit.actions import Action
 from audit.actor import Actor
 from audit.services import record as audit
+from common.commit import after_commit
 from common.errors import AlreadyExists, Blocked, Conflict, InvalidTransition, NotAllowed
 from evaluation.models import Evidence
 from governance import content as contents
@@ -241,9 +241,7 @@ def close(promotion: PromotionRequest, status: str, reason: str = "") -> None:
     promotion.closed_at = timezone.now()
     promotion.closed_reason = reason.strip()[:MAX_COMMENT]
     promotion.save(update_fields=["status", "closed_at", "closed_reason", "valid_until"])
-    transaction.on_commit(
-        partial(promotion_closed.send, PromotionRequest, promotion=promotion), robust=True
-    )
+    after_commit(promotion_closed.send, PromotionRequest, promotion=promotion)
 
 
 def present_content(promotion: PromotionRequest) -> tuple[str, facts.Gathered]:

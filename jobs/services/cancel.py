@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -10,6 +9,7 @@ from django.db import transaction
 
 from audit.actions import Action
 from audit.services.record import record
+from common.commit import after_commit
 from common.errors import InvalidTransition
 from jobs import broker, policies, registry
 from jobs.clock import ClockTimestamp, NextFence
@@ -54,7 +54,7 @@ def cancel(*, uid: UUID | str, caller: Caller) -> Job:
         # Its handler decides what the wish means, and should not sleep on it.
         job.next_run_at = ClockTimestamp()
         fields += ["next_run_at"]
-        transaction.on_commit(partial(broker.nudge, str(job.uid), job.queue), robust=True)
+        after_commit(broker.nudge, str(job.uid), job.queue)
     job.save(update_fields=fields)
     job.refresh_from_db()
     record(
@@ -68,7 +68,7 @@ def cancel(*, uid: UUID | str, caller: Caller) -> Job:
         details={"kind": job.kind},
     )
     if ends_now:
-        transaction.on_commit(partial(announce, job), robust=True)
+        after_commit(announce, job)
     return job
 
 

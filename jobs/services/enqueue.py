@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError, transaction
 
+from common.commit import after_commit
 from jobs import broker, registry
 from jobs.models import Job
 
@@ -50,7 +50,7 @@ def enqueue(
         wanted.next_run_at = run_after
     job = _insert(wanted)
     if run_after is None:
-        transaction.on_commit(partial(broker.nudge, str(job.uid), job.queue), robust=True)
+        after_commit(broker.nudge, str(job.uid), job.queue)
     return job
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -10,6 +9,7 @@ from django.db import IntegrityError, transaction
 
 from audit.actions import Action
 from audit.services.record import record
+from common.commit import after_commit
 from common.errors import Conflict, InvalidTransition
 from jobs import broker, policies
 from jobs.clock import ClockTimestamp, NextFence
@@ -73,5 +73,5 @@ def retry(*, uid: UUID | str, caller: Caller) -> Job:
         after={"state": job.state},
         details={"kind": job.kind},
     )
-    transaction.on_commit(partial(broker.nudge, str(job.uid), job.queue), robust=True)
+    after_commit(broker.nudge, str(job.uid), job.queue)
     return job

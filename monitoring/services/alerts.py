@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -15,6 +14,7 @@ from accounts.callers import Caller
 from accounts.roles import Capability, Role
 from audit.actions import Action
 from audit.services import record as audit
+from common.commit import after_commit
 from common.errors import Invalid, InvalidTransition, NotAllowed
 from monitoring import calendar, selectors
 from monitoring.models import Alert, AlertRule, Monitor, Window
@@ -131,7 +131,7 @@ def _open(monitor: Monitor, rule: AlertRule, verdict: Verdict) -> Alert | None:
             dedupe_key=f"alert:{alert.uid}",
             purpose="alert.opened",
         )
-    transaction.on_commit(partial(threshold_crossed.send, Alert, alert=alert), robust=True)
+    after_commit(threshold_crossed.send, Alert, alert=alert)
     return alert
 
 

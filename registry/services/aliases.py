@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
@@ -13,6 +12,7 @@ from django.db import transaction
 from accounts.roles import Capability
 from audit.actions import Action
 from audit.services import record as audit
+from common.commit import after_commit
 from common.db import columns_of, fetch_one
 from common.errors import Conflict, Invalid, NotFound
 from registry import components, selectors
@@ -153,18 +153,15 @@ def _stand(
         deliveries.alias_set(number=version.number, **told)
     else:
         deliveries.alias_deleted(**told)
-    transaction.on_commit(
-        partial(
-            alias_moved.send,
-            Alias,
-            model=model,
-            name=name,
-            version=version,
-            previous=present.version if present else None,
-            caller=caller,
-            protected=protected,
-        ),
-        robust=True,
+    after_commit(
+        alias_moved.send,
+        Alias,
+        model=model,
+        name=name,
+        version=version,
+        previous=present.version if present else None,
+        caller=caller,
+        protected=protected,
     )
     return moved
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import TYPE_CHECKING
 
 from django.db import transaction
@@ -12,6 +11,7 @@ from accounts.roles import Capability
 from audit.actions import Action
 from audit.services import record as audit
 from common.canonical import digest_of
+from common.commit import after_commit
 from common.errors import Conflict, Invalid, NotAllowed, NotFound
 from registry import cards, selectors_cards
 from registry.models import CardRevision, ModelVersion, VersionAuthor
@@ -78,9 +78,7 @@ def revise(
         after={key: len(written.get(key, "")) for key in _changed(before, written)},
         details={"revision": revision.number, "editor": caller.user.pid},
     )
-    transaction.on_commit(
-        partial(card_revised.send, CardRevision, version=version, revision=revision), robust=True
-    )
+    after_commit(card_revised.send, CardRevision, version=version, revision=revision)
     return revision
 
 

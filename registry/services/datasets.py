@@ -20,6 +20,7 @@ from accounts.callers import Caller
 from accounts.roles import Capability
 from audit.actions import Action
 from audit.services import record as audit
+from common.commit import after_commit
 from common.errors import AlreadyExists, Invalid
 from jobs.services.enqueue import enqueue
 from registry import selectors
@@ -354,7 +355,7 @@ def _finish_profile(dataset: Dataset, refused: DatasetRefused | None, claim: Cla
 
 
 def _announce(dataset: Dataset) -> None:
-    transaction.on_commit(partial(dataset_ready.send, Dataset, dataset=dataset), robust=True)
+    after_commit(dataset_ready.send, Dataset, dataset=dataset)
 
 
 def _insist_has(dataset: Dataset, columns: Sequence[str] | None) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import TYPE_CHECKING
 
 from django.db import connection, transaction
@@ -16,6 +15,7 @@ from django.db import connection, transaction
 from accounts.roles import Capability
 from audit.actions import Action
 from audit.services import record as audit
+from common.commit import after_commit
 from common.errors import NotFound
 from registry import selectors
 from registry.errors import EverLive
@@ -56,9 +56,7 @@ def delete_version(*, caller: Caller, version: ModelVersion) -> None:
         object_digest=version.release_digest,
         details={"aliases_removed": released},
     )
-    transaction.on_commit(
-        partial(version_deleted.send, ModelVersion, version=version, caller=caller), robust=True
-    )
+    after_commit(version_deleted.send, ModelVersion, version=version, caller=caller)
 
 
 @transaction.atomic

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError, connection, transaction
@@ -13,6 +12,7 @@ from django.db.models.functions import Now
 from accounts.roles import Capability
 from audit.actions import Action
 from audit.services import record as audit
+from common.commit import after_commit
 from common.db import fetch_one
 from common.errors import AlreadyExists, Invalid, NotFound
 from registry.models import Kind, RegisteredModel
@@ -102,9 +102,7 @@ def create(
         description=model.description,
         is_prompt=model.kind == Kind.PROMPT,
     )
-    transaction.on_commit(
-        partial(model_created.send, RegisteredModel, model=model, caller=caller), robust=True
-    )
+    after_commit(model_created.send, RegisteredModel, model=model, caller=caller)
     return model
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from django.db import transaction
@@ -11,6 +10,7 @@ from django.db.models.functions import Now
 from accounts.roles import Capability
 from audit.actions import Action
 from audit.services import record as audit
+from common.commit import after_commit
 from common.errors import InvalidTransition
 from registry.models import ModelVersion
 from registry.models.model_version import Status
@@ -63,7 +63,5 @@ def settle(
         details={"message": message},
     )
     if before != status:
-        transaction.on_commit(
-            partial(version_settled.send, ModelVersion, version=version), robust=True
-        )
+        after_commit(version_settled.send, ModelVersion, version=version)
     return version

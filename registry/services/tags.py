@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from django.db import connection, transaction
@@ -10,6 +9,7 @@ from django.db import connection, transaction
 from accounts.roles import Capability
 from audit.actions import Action
 from audit.services import record as audit
+from common.commit import after_commit
 from common.errors import Invalid, NotFound
 from registry.models import Kind, ModelVersion, RegisteredModel
 from registry.names import MAX_TAG_VALUE, MAX_TAGS, MAX_TAGS_LENGTH, insist_tag_key, insist_text
@@ -54,11 +54,8 @@ def set_on_model(*, caller: Caller, model: RegisteredModel, key: str, value: str
     _record_model(caller, model, key, "set", was_there=was_there)
     if model.kind == Kind.PROMPT:
         deliveries.prompt_tag_set(workspace=caller.workspace, name=model.name, key=key, value=value)
-    transaction.on_commit(
-        partial(
-            model_tag_set.send, RegisteredModel, model=model, key=key, value=value, caller=caller
-        ),
-        robust=True,
+    after_commit(
+        model_tag_set.send, RegisteredModel, model=model, key=key, value=value, caller=caller
     )
 
 
@@ -77,10 +74,7 @@ def delete_from_model(*, caller: Caller, model: RegisteredModel, key: str) -> No
     _record_model(caller, model, key, "deleted", was_there=True)
     if model.kind == Kind.PROMPT:
         deliveries.prompt_tag_deleted(workspace=caller.workspace, name=model.name, key=key)
-    transaction.on_commit(
-        partial(model_tag_deleted.send, RegisteredModel, model=model, key=key, caller=caller),
-        robust=True,
-    )
+    after_commit(model_tag_deleted.send, RegisteredModel, model=model, key=key, caller=caller)
 
 
 @transaction.atomic
@@ -101,11 +95,8 @@ def set_on_version(*, caller: Caller, version: ModelVersion, key: str, value: st
         value=value,
         is_prompt=version.model.kind == Kind.PROMPT,
     )
-    transaction.on_commit(
-        partial(
-            version_tag_set.send, ModelVersion, version=version, key=key, value=value, caller=caller
-        ),
-        robust=True,
+    after_commit(
+        version_tag_set.send, ModelVersion, version=version, key=key, value=value, caller=caller
     )
 
 
@@ -128,10 +119,7 @@ def delete_from_version(*, caller: Caller, version: ModelVersion, key: str) -> N
         key=key,
         is_prompt=version.model.kind == Kind.PROMPT,
     )
-    transaction.on_commit(
-        partial(version_tag_deleted.send, ModelVersion, version=version, key=key, caller=caller),
-        robust=True,
-    )
+    after_commit(version_tag_deleted.send, ModelVersion, version=version, key=key, caller=caller)
 
 
 def _set(table: str, pk: int, key: str, value: str) -> bool:

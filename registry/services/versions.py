@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
@@ -14,6 +13,7 @@ from accounts.models import User
 from accounts.roles import Capability
 from audit.actions import Action
 from audit.services import record as audit
+from common.commit import after_commit
 from common.errors import Conflict, Invalid, NotAllowed, NotFound
 from registry import release as releases
 from registry import selectors
@@ -149,9 +149,7 @@ def register(
         is_prompt=model.kind == Kind.PROMPT,
     )
     version_links.add_all(caller=caller, version=version, links=links)
-    transaction.on_commit(
-        partial(version_registered.send, ModelVersion, version=version, caller=caller), robust=True
-    )
+    after_commit(version_registered.send, ModelVersion, version=version, caller=caller)
     return version
 
 

@@ -6,7 +6,6 @@ import ipaddress
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -17,6 +16,7 @@ from accounts.callers import Caller
 from accounts.roles import Capability
 from audit.actions import Action
 from audit.services import record as audit
+from common.commit import after_commit
 from common.errors import AlreadyExists, Conflict, Invalid
 from outbound.errors import AddressRefused, DeadlineExceeded, Unreachable
 from outbound.services.destinations import check_url
@@ -199,7 +199,7 @@ def retire(*, caller: Caller, endpoint: Endpoint) -> Endpoint:
         object_id=str(endpoint.uid),
         object_name=endpoint.name,
     )
-    transaction.on_commit(partial(endpoint_retired.send, Endpoint, endpoint=endpoint), robust=True)
+    after_commit(endpoint_retired.send, Endpoint, endpoint=endpoint)
     return endpoint
 
 
@@ -371,9 +371,7 @@ def _note_probe(
         },
     )
     if answer is not None and not was_ready:
-        transaction.on_commit(
-            partial(endpoint_ready.send, Endpoint, endpoint=endpoint), robust=True
-        )
+        after_commit(endpoint_ready.send, Endpoint, endpoint=endpoint)
     return endpoint
 
 
