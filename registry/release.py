@@ -100,8 +100,8 @@ def digest(release: Mapping[str, Any]) -> str:
 
 
 def number(value: float) -> str:
-    """The text of a number; ``1`` and ``1.0`` are the same number and so the same text."""
-    return canonical_number(float(value))
+    """The text of a number: ``1`` and ``1.0``, ``0`` and ``-0.0`` have the same."""
+    return canonical_number(float(value) + 0.0)
 
 
 def plain(value: Any) -> Any:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -52,10 +53,12 @@ def _rows() -> dict[str, Row]:
 
 def _address(name: str, keywords: list[str]) -> str:
     """The address with each keyword standing for itself, where its kind allows that."""
-    words = {k: k for k in keywords}
-    uids = {k: f"00000000-0000-0000-0000-00000000000{i}" for i, k in enumerate(keywords)}
-    numbers = {k: 987654 if k == "number" else k for k in keywords}
-    for values in (words, uids, numbers):
+    kinds = [
+        (word, f"00000000-0000-0000-0000-00000000000{i}", 987650 + i, f"9.8.{i}")
+        for i, word in enumerate(keywords)
+    ]
+    for chosen in product(*kinds):
+        values = dict(zip(keywords, chosen, strict=True))
         try:
             url = reverse(name, kwargs=values)
         except NoReverseMatch:

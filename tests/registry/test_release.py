@@ -60,6 +60,11 @@ def turned(value):
     return value
 
 
+def test_a_zero_has_no_sign():
+    thresholds = (0, 0.0, -0.0)
+    assert len({digest({"decision_threshold": it}) for it in thresholds}) == 1
+
+
 @settings(max_examples=40, deadline=None)
 @given(PARTS)
 def test_how_it_is_written_does_not_matter(parts):
