@@ -108,6 +108,10 @@ DATABASES = {
                 ""
                 if os.environ.get("DATABASE_ROLE", "app") != "app"
                 else "-c statement_timeout=15000 -c lock_timeout=5000"
+                # What is prepared (common/db.py, triggers) is a read or a write by index: planned
+                # for its values again and again, it costs more than it does, and for a model with
+                # thousands of versions it takes the wrong index.
+                " -c plan_cache_mode=force_generic_plan"
             ),
             **(
                 {"pool": {"min_size": 1, "max_size": 12, "timeout": 10}}
