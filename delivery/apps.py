@@ -13,5 +13,5 @@ class DeliveryConfig(AppConfig):
 
         schedules.register("delivery.reconcile", reconcile.EVERY_S, reconcile.reconcile)
         schedules.register("delivery.snapshots", learning.EVERY_S, learning.ask_due)
-        register_version_part(NeedsPart())
+        register_version_part(NeedsPart(), place=20)
         register_model_part(ReachPart())

@@ -36,7 +36,7 @@ class GovernanceConfig(AppConfig):
         register_authority(ApprovalAuthority())
         register_alias_guard(ApprovalAliasGuard())
         register_deletion_guard(PromotionUnderWay())
-        register_version_part(RegistrationPart())
+        register_version_part(RegistrationPart(), place=10)
         register_inventory_part(ValidatedPart())
         register_inventory_part(FindingsPart())
         for need in NEEDS:

@@ -18,11 +18,11 @@ class RegistryConfig(AppConfig):
 
         register_model_part(GatingPart())
         register_model_part(LifecyclePart())
-        register_version_part(PromptPart())
+        register_version_part(PromptPart(), place=5)  # a prompt is its text
         register_version_part(CardPart())
         register_version_part(LineagePart())
         register_version_part(SignaturePart())
         register_version_part(ArtifactsPart())
         register_version_part(LinksPart())
-        register_version_part(LifecyclePart())
+        register_version_part(LifecyclePart(), place=90)
         schedules.register("registry.summaries", every_s=30, func=refresh)

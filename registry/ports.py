@@ -120,13 +120,14 @@ class PagePart(Protocol):
         """What its template gets as ``part``; None when there is nothing to show."""
 
 
-_version_parts: list[PagePart] = []
+_version_parts: list[tuple[int, PagePart]] = []
 _model_parts: list[PagePart] = []
 
 
-def register_version_part(part: PagePart) -> None:
-    """Show the part on every version's page, in the order of registration."""
-    _version_parts.append(part)
+def register_version_part(part: PagePart, *, place: int = 50) -> None:
+    """Show the part on every version's page: what decides first (10), how to end it last (90)."""
+    _version_parts.append((place, part))
+    _version_parts.sort(key=lambda it: it[0])
 
 
 def register_model_part(part: PagePart) -> None:
@@ -138,7 +139,7 @@ def page_parts(
     *, caller: Caller, model: RegisteredModel, version: ModelVersion | None = None
 ) -> list[dict[str, Any]]:
     """The parts that have something to show: ``{"template", "part"}`` each."""
-    parts = _model_parts if version is None else _version_parts
+    parts = _model_parts if version is None else [part for _, part in _version_parts]
     shown = []
     for part in parts:
         context = part.context(caller=caller, model=model, version=version)
