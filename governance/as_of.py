@@ -17,10 +17,10 @@ from django.db.models import Case, Count, Q, Value, When
 from django.urls import reverse
 
 from accounts.roles import Role
+from common.csv_lines import csv_line
 from common.errors import Invalid
 from delivery.models import Rollout
 from governance.models import PromotionRequest, Signature
-from registry.inventory import csv_line
 from registry.models import Alias, ModelVersion, RegisteredModel
 from registry.selectors import environments, standing_at
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
@@ -12,6 +10,7 @@ from typing import TYPE_CHECKING
 from django.db.models import Max, Q
 from django.urls import reverse
 
+from common.csv_lines import csv_line
 from registry import selectors
 from registry.models import ModelVersion, RegisteredModel
 from registry.ports import Cell, inventory_parts
@@ -122,20 +121,6 @@ def _after(
 
 def _in_words(cell: Cell | None) -> str:
     return "" if cell is None else "; ".join(text for text in (cell.text, cell.below) if text)
-
-
-def csv_line(cells: list[object]) -> str:
-    """One line of a CSV file in which nothing is a formula."""
-    out = io.StringIO()
-    csv.writer(out).writerow([_inert(cell) for cell in cells])
-    return out.getvalue()
-
-
-def _inert(cell: object) -> object:
-    # =cmd(), +1, -1, @sum and a leading tab are formulas to a spreadsheet.
-    if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")):
-        return "'" + cell
-    return cell
 
 
 def _newest(models: Sequence[RegisteredModel], at: datetime) -> dict[int, int]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +12,7 @@ from django.views.generic import TemplateView
 
 from accounts.roles import Capability
 from accounts.views.mixins import CallerMixin
+from common.csv_lines import csv_line
 from delivery.filters import ReceiptFilter
 from delivery.models import BatchReceipt
 from registry import selectors as registry
@@ -82,9 +81,9 @@ def figures(model: Any) -> dict[str, Any]:
 
 
 def _as_csv(receipts: QuerySet[BatchReceipt]) -> Iterator[str]:
-    yield _line(COLUMNS)
+    yield csv_line(COLUMNS)
     for it in receipts.iterator(chunk_size=500):
-        yield _line(
+        yield csv_line(
             (
                 it.run_id,
                 it.state,
@@ -100,16 +99,3 @@ def _as_csv(receipts: QuerySet[BatchReceipt]) -> Iterator[str]:
                 it.sent_by_label,
             )
         )
-
-
-def _line(cells: tuple[Any, ...]) -> str:
-    out = io.StringIO()
-    csv.writer(out).writerow([_inert(cell) for cell in cells])
-    return out.getvalue()
-
-
-def _inert(cell: Any) -> Any:
-    # =cmd(), +1, -1, @sum and a leading tab are formulas to a spreadsheet.
-    if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")):
-        return "'" + cell
-    return cell
